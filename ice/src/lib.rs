@@ -1,0 +1,1 @@
+//! A sans-IO ICE agent: gathering, checks, nomination, consent.

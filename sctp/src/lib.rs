@@ -1,0 +1,1 @@
+//! A sans-IO SCTP association with data channels for WebRTC.

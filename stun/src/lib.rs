@@ -1,0 +1,1 @@
+//! STUN messages and transactions for WebRTC, without IO.
