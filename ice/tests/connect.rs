@@ -76,25 +76,26 @@ fn at_5_percent_loss_with_reordering_and_duplication_every_seed_connects() {
 
 #[test]
 fn at_20_percent_loss_on_every_leg_995_of_1000_seeds_connect() {
-    let pairs = reaching_pairs();
-    let mut failed = vec![];
-    let mut times = vec![];
-    let mut total = 0;
-    let seeds = 1000 * factor();
-    for seed in 0..seeds {
-        let (a, b) = pairs[seed as usize % pairs.len()];
-        match connects(&Spec::behind(seed, a, b).lossy(0.2)) {
-            Ok((time, lost)) => {
-                times.push(time);
-                total += lost;
+    for (a, b) in reaching_pairs() {
+        let seeds = 1000 * factor();
+        let mut failed = vec![];
+        let mut times = vec![];
+        let mut total = 0;
+        for seed in 0..seeds {
+            match connects(&Spec::behind(seed, a, b).lossy(0.2)) {
+                Ok((time, lost)) => {
+                    times.push(time);
+                    total += lost;
+                }
+                Err(text) => failed.push(text),
             }
-            Err(text) => failed.push(text),
         }
+        times.sort();
+        assert!(total > seeds);
+        assert!(failed.len() as u64 * 1000 <= 5 * seeds, "{a:?} {b:?}: {} failed: {failed:#?}", failed.len());
+        println!("{a:?} {b:?}: median {:?}, failed {failed:?}", times[times.len() / 2]);
+        assert!(times[times.len() / 2] < Duration::from_secs(4));
     }
-    times.sort();
-    assert!(total > seeds);
-    println!("median {:?}, worst {:?}, failed {}", times[times.len() / 2], times[times.len() - 1], failed.len());
-    assert!(failed.len() as u64 * 1000 <= 5 * seeds, "{} failed: {failed:#?}", failed.len());
 }
 
 /// With both descriptions known on both sides, host to host: the first valid pair after a round trip, and the nomination
