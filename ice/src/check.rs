@@ -21,6 +21,11 @@ use crate::transaction::{CheckKind, Outgoing, Purpose, Request, Response, Respon
 pub(crate) const MIN_PACING: Duration = Duration::from_millis(5);
 /// RFC 8445, Section 14.3: "Agents MUST NOT use an RTO value smaller than 500 ms."
 const MIN_RTO: Duration = Duration::from_millis(500);
+/// A check is sent after 0, 0.5, 1.5, 3.5, 5.5 ... seconds and given up after 39.5, as long as the doubling of RFC 8489,
+/// Section 6.2.1 would take: an answer needs both directions at once, and on lossy paths waits of 8 and 16 s between two
+/// attempts decide whether there is one in time.
+const CHECKS: u8 = 21;
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// How long the answer to a cancelled request still counts.
 const CANCELLED_LIFE: Duration = Duration::from_secs(3);
 
@@ -100,7 +105,9 @@ impl Agent {
         let role = self.role;
         let Some(pair) = self.checklist.get_mut(pair) else { return false };
         let retransmission = match kind {
-            CheckKind::Connectivity | CheckKind::Nomination => retransmission,
+            CheckKind::Connectivity | CheckKind::Nomination => {
+                Retransmission { count: CHECKS, longest_wait: LONGEST_WAIT, last_wait: 4, ..retransmission }
+            }
             // RFC 7675, Section 5.1: transmitted once; awaited for a time based on the round-trip time.
             CheckKind::Consent => {
                 let wait = pair.round_trip.unwrap_or_default().saturating_mul(3);

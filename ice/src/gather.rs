@@ -16,6 +16,11 @@ use crate::transaction::{Purpose, Request};
 /// RFC 8445, Section 11: a binding is refreshed after 15 seconds at the latest.
 const BINDING_REFRESH: Duration = Duration::from_secs(15);
 
+/// A server is asked after 0, 0.5, 1.5, 2.5 ... seconds, and given up after 13.5: without the doubling that RFC 8489,
+/// Section 6.2.1 recommends, since the peer may wait for the candidate.
+const QUERIES: u8 = 14;
+const LONGEST_QUERY_WAIT: Duration = Duration::from_secs(1);
+
 /// An address that the embedder can send from.
 #[derive(Debug)]
 pub(crate) struct Interface {
@@ -126,8 +131,12 @@ impl Agent {
         });
         let Some(path) = path.filter(|_| self.requests.has_room()) else { return false };
         let id = self.random_id();
-        // 0, 0.5, 1.5, 3.5 seconds; given up at 7.5.
-        let retransmission = Retransmission { count: 4, last_wait: 8, ..self.retransmission() };
+        let retransmission = Retransmission {
+            count: QUERIES,
+            longest_wait: LONGEST_QUERY_WAIT,
+            last_wait: 2,
+            ..self.retransmission()
+        };
         let timing = Transaction::new(retransmission);
         let purpose = Purpose::Gather { interface, server };
         self.requests.start(Request { id, path, purpose, timing, cancelled: None });
