@@ -46,14 +46,13 @@ class Browser {
     this.version = playwright.version();
   }
 
-  /** An empty page of the server's origin with in-page.js loaded; `errors` collects what it throws. */
+  /** A page of the server with in-page.js in the place of its own scripts. */
   async openHarness(server) {
     const context = await this.playwright.newContext();
     const page = await context.newPage();
-    const blank = `${server.url}/harness`;
-    await page.route(blank, (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html>' }));
+    await page.route('**/*.js', (route) => route.abort());
     await page.addInitScript(await readFile(new URL('in-page.js', import.meta.url), 'utf8'));
-    await page.goto(blank);
+    await page.goto(server.url);
     return page;
   }
 

@@ -1,7 +1,7 @@
 // Chromium, as offerer and as answerer, against the browser example over loopback.
 
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, afterEach, before, describe, test } from 'node:test';
 import { startChromium } from './chromium.mjs';
 import { startServer } from './server.mjs';
 
@@ -20,6 +20,8 @@ after(async () => {
   await browser?.close();
   await server?.interrupt();
 });
+
+afterEach(() => page.evaluate(() => duologue.closeAll()));
 
 for (const role of ['offerer', 'answerer']) {
   describe(`Chromium as ${role}`, () => {
@@ -149,7 +151,7 @@ for (const role of ['offerer', 'answerer']) {
       t.diagnostic(`all echoed after ${result.down.toFixed(0)} ms (${rate(result.down)})`);
     });
 
-    test('16 MiB in messages of 256 KiB on an unordered channel beside small messages', async (t) => {
+    test('16 MiB in messages of 256 KiB, beside small ones on an unordered channel', async (t) => {
       const result = await page.evaluate(async (role) => {
         const peer = await duologue.connect(role);
         const bulk = peer.open('bulk');
@@ -199,7 +201,7 @@ for (const role of ['offerer', 'answerer']) {
     });
 
     test('a channel closed by the server closes at the browser, and its id is used again', async () => {
-      const { id, ids, codes } = await page.evaluate(async (role) => {
+      const { id, ids, afterwards } = await page.evaluate(async (role) => {
         const peer = await duologue.connect(role);
         const ids = [];
         for (let i = 0; i < 5; i += 1) {
@@ -209,11 +211,11 @@ for (const role of ['offerer', 'answerer']) {
           ids.push(line.channel.id);
           await line.whenClosed();
         }
-        const after = await peer.open('afterwards').echo('still here');
-        return { id: peer.id, ids, codes: after };
+        const afterwards = await peer.open('afterwards').echo('still here');
+        return { id: peer.id, ids, afterwards };
       }, role);
       assert.equal(new Set(ids).size, 1, `one id for five channels in turn: ${ids}`);
-      assert.equal(codes.equal, true);
+      assert.equal(afterwards.equal, true);
       const gone = ({ channels }) => channels.every((c) => !c.label.startsWith('close-me') || c.state === 'closed');
       await server.stateWhere(id, gone, 'closed at the server');
     });
@@ -270,7 +272,7 @@ for (const role of ['offerer', 'answerer']) {
         const { transport } = peer.pc.sctp;
         const closed = duologue.until(transport, 'statechange', () => transport.state === 'closed', 'DTLS closed');
         globalThis.seen = Promise.all([line.whenClosed(), closed]);
-        globalThis.seen.catch(() => {});
+        globalThis.seen.catch(() => {}); // awaited below
       }, role);
       const end = await mortal.interrupt();
       await other.evaluate(() => globalThis.seen.then(() => {}));

@@ -76,15 +76,14 @@ class Line {
   }
 }
 
+const peers = new Set();
+
 class Peer {
   constructor() {
     this.pc = new RTCPeerConnection();
     this.lines = new Map();
-    this.announced = [];
-    this.pc.addEventListener('datachannel', ({ channel }) => {
-      this.announced.push(channel);
-      this.adopt(channel);
-    });
+    this.pc.addEventListener('datachannel', ({ channel }) => this.adopt(channel));
+    peers.add(this);
   }
 
   adopt(channel) {
@@ -129,10 +128,6 @@ class Peer {
     const { pc } = this;
     await until(pc, 'connectionstatechange', () => pc.connectionState === 'connected', 'connected');
   }
-
-  state() {
-    return api('GET', `/state?id=${encodeURIComponent(this.id)}`);
-  }
 }
 
 /** A connected peer, the page being `role`. An offerer opens the channel "first", the server "from-sut". */
@@ -146,6 +141,11 @@ async function connect(role, query = {}) {
   }
   await peer.connected();
   return peer;
+}
+
+function closeAll() {
+  for (const { pc } of peers) pc.close();
+  peers.clear();
 }
 
 function sameBytes(a, b) {
@@ -193,4 +193,4 @@ async function collect(line, length) {
   return bytes;
 }
 
-globalThis.duologue = { api, connect, until, Peer, Line, randomBytes, transfer, within };
+globalThis.duologue = { api, closeAll, connect, until, Peer, Line, randomBytes, transfer, within };
