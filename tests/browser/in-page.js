@@ -127,6 +127,8 @@ class Peer {
   async connected() {
     const { pc } = this;
     await until(pc, 'connectionstatechange', () => pc.connectionState === 'connected', 'connected');
+    const { transport } = pc.sctp;
+    await until(transport, 'statechange', () => transport.state === 'connected', 'DTLS connected');
   }
 }
 

@@ -21,7 +21,7 @@ export async function startServer(name) {
   const command = [...(namespace ? ['ip', 'netns', 'exec', namespace] : []), binary, '--listen', listen];
   const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
   const server = new Server(child, `http://${listen}`);
-  const log = process.env.DUOLOGUE_LOGS && createWriteStream(join(process.env.DUOLOGUE_LOGS, `${name}.log`));
+  const log = process.env.DUOLOGUE_LOGS && createWriteStream(join(process.env.DUOLOGUE_LOGS, `${name}.log`), { flags: 'a' });
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (bytes) => {
       server.output += bytes;

@@ -1,11 +1,13 @@
-// A Chromium with no WebRTC flag at all: its candidates are names the server cannot resolve (mDNS), loopback is not
-// allowed, and the server is reached over a veth pair between two network namespaces.
+// A Chromium with no WebRTC flag at all: loopback is not allowed, and the server is reached over a veth pair between two
+// network namespaces. DUOLOGUE_CANDIDATES says what it can signal there: "names" the server cannot resolve (mDNS), or
+// "none", when it has no default route. Either way the server learns its address from its checks.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startChromium } from './chromium.mjs';
 import { startServer } from './server.mjs';
 
+const named = process.env.DUOLOGUE_CANDIDATES === 'names';
 let server;
 let browser;
 
@@ -25,12 +27,14 @@ for (const role of ['offerer', 'answerer']) {
       const peer = await duologue.connect(role);
       const line = peer.open('veth');
       const echoes = [];
-      for (const payload of ['text', '', new Uint8Array(), duologue.randomBytes(262_144)]) echoes.push(await line.echo(payload));
+      for (const payload of ['text', '', new Uint8Array(), duologue.randomBytes(262_144)]) {
+        echoes.push(await line.echo(payload));
+      }
       const { remote } = peer.pc.sctp.transport.iceTransport.getSelectedCandidatePair();
       return { sent: peer.sent.sdp, remote: remote.address, secure: isSecureContext, echoes };
     }, role);
     const candidates = seen.sent.match(/^a=candidate:.*$/gm) ?? [];
-    assert.ok(candidates.length > 0, 'Chromium has candidates');
+    assert.equal(candidates.length > 0, named, `candidates: ${candidates}`);
     for (const candidate of candidates) assert.match(candidate, / [0-9a-f-]+\.local \d+ typ host/);
     assert.equal(seen.remote, process.env.DUOLOGUE_HOST);
     assert.equal(seen.secure, false);
