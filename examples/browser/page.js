@@ -209,9 +209,9 @@ function showState(name, value) {
 }
 
 function changeState(name, value) {
-  const names = { connection: 'peer connection', ice: 'ICE', gathering: 'gathering', signalling: 'signalling', dtls: 'DTLS', sctp: 'SCTP' };
+  const names = { connection: 'peer connection', ice: 'ICE', dtls: 'DTLS', sctp: 'SCTP' };
   showState(name, value);
-  note(`${names[name]} ${value}`, value === 'failed' ? 'bad' : '');
+  note(`${names[name] ?? name} ${value}`, value === 'failed' ? 'bad' : '');
 }
 
 function setStatus(text, tone) {
@@ -306,7 +306,8 @@ byId('kind').addEventListener('change', ({ target }) => {
 
 function onChatMessage(data) {
   const start = sentAt.shift();
-  bubble('theirs', typeof data === 'string' ? data : new Uint8Array(data), start === undefined ? 'received' : `echoed in ${formatTime(performance.now() - start)}`);
+  const remark = start === undefined ? 'received' : `echoed in ${formatTime(performance.now() - start)}`;
+  bubble('theirs', typeof data === 'string' ? data : new Uint8Array(data), remark);
 }
 
 function bubble(side, data, remark) {
@@ -419,7 +420,11 @@ class TransferRow {
     this.bar.setAttribute('role', 'progressbar');
     this.bar.setAttribute('aria-label', `${file.name}, echoed`);
     this.bar.setAttribute('aria-valuenow', '0');
-    this.fills = ['sent', 'back'].map((kind) => this.bar.appendChild(Object.assign(document.createElement('i'), { className: kind })));
+    this.fills = ['sent', 'back'].map((kind) => {
+      const fill = document.createElement('i');
+      fill.className = kind;
+      return this.bar.appendChild(fill);
+    });
     this.hash = document.createElement('code');
     this.element.append(this.name, this.outcome, this.bar, this.hash);
     byId('transfers').prepend(this.element);
