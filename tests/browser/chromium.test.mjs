@@ -265,9 +265,11 @@ for (const role of ['offerer', 'answerer']) {
       await server.stateWhere(id, (s) => s.connectionState === 'closed', 'closed at the server', 3000);
     });
 
-    test('the browser sees Ctrl-C, and the server then ends by itself', async () => {
+    test('the browser sees Ctrl-C, and the server then ends by itself', async (t) => {
       const mortal = await startServer(`ctrl-c-${role}`);
+      t.after(() => mortal.interrupt());
       const other = await browser.openHarness(mortal);
+      t.after(() => other.context().close());
       await other.evaluate(async (role) => {
         const peer = await duologue.connect(role);
         const line = peer.open('watching');
@@ -279,7 +281,6 @@ for (const role of ['offerer', 'answerer']) {
       }, role);
       const end = await mortal.interrupt();
       await other.evaluate(() => globalThis.seen.then(() => {}));
-      await other.context().close();
       assert.deepEqual(end, { code: 0, signal: null }, mortal.output);
     });
   });

@@ -140,9 +140,11 @@ for (const [width, height] of [[1280, 800], [900, 900], [375, 812], [320, 640]])
   });
 }
 
-test('shows that the Rust peer closed, and says so when it is gone', async () => {
+test('shows that the Rust peer closed, and says so when it is gone', async (t) => {
   const mortal = await startServer('page-ctrl-c');
+  t.after(() => mortal.interrupt());
   const doomed = await openPage(mortal, { width: 1280, height: 800 });
+  t.after(() => doomed.context().close());
   await connected(doomed);
   const end = await mortal.interrupt();
   assert.deepEqual(end, { code: 0, signal: null }, mortal.output);
@@ -153,7 +155,6 @@ test('shows that the Rust peer closed, and says so when it is gone', async () =>
   await doomed.getByRole('button', { name: 'Connect again' }).click();
   await doomed.locator('#status', { hasText: 'Not connected' }).waitFor();
   await doomed.locator('#log li', { hasText: 'the server does not answer' }).waitFor();
-  await doomed.context().close();
   complaints.length = 0; // the refused request is one
 });
 
