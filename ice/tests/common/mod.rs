@@ -327,7 +327,9 @@ impl World {
     /// Runs until both have a nominated pair, or have failed.
     pub fn connect(&mut self) -> bool {
         self.run(Duration::from_secs(120), |nodes| {
-            nodes[..2].iter_mut().all(|node| matches!(node.host().agent.state(), State::Completed | State::Failed(_)))
+            nodes[..2]
+                .iter_mut()
+                .all(|node| matches!(node.host().agent.state(), State::Completed | State::Failed(_)))
         });
         (0..2).all(|index| self.state(index) == State::Completed)
     }
