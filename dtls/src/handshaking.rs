@@ -29,7 +29,7 @@ pub(crate) struct Handshaking {
     repeats: bool,
     timeout: Duration,
     retransmissions: u32,
-    /// When the flight was last written to its end.
+    /// When the flight was queued, or last written to its end.
     written_at: Instant,
     hint: Option<Hint>,
 }
@@ -141,11 +141,20 @@ impl Handshaking {
         core.stats.flights_retransmitted = core.stats.flights_retransmitted.saturating_add(1);
     }
 
+    /// The round trip has become known: a flight that is out for the first time is repeated in time for it.
+    pub(crate) fn handle_round_trip(&mut self, core: &mut Core) {
+        if self.retransmissions == 0 && self.repeats {
+            self.timeout = core.first_timeout();
+            core.timers.set(Timer::Retransmit, core.now.max(self.written_at + self.timeout));
+        }
+    }
+
     /// Starts a flight that was queued.
     fn launch(&mut self, core: &mut Core, repeats: bool) {
         self.timeout = core.first_timeout();
         self.retransmissions = 0;
         self.repeats = repeats;
+        self.written_at = core.now;
         if repeats {
             core.timers.set(Timer::Retransmit, core.now + self.timeout);
         } else {
