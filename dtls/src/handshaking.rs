@@ -169,6 +169,9 @@ impl Handshaking {
         content: &[u8],
         protected: bool,
     ) -> Result<Progress, Discard> {
+        if content.is_empty() {
+            return core.discard(Discard::HandshakeFragment);
+        }
         let mut rest = content;
         let mut result = Err(Discard::HandshakeFragment);
         while !rest.is_empty() {

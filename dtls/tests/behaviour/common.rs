@@ -82,7 +82,7 @@ impl Peer {
         let mut out = Vec::new();
         let len = self.connection.poll_transmit(now, 1500, &mut out);
         self.collect();
-        len.map(|len| assert_eq!(len, out.len()));
+        assert_eq!(len.unwrap_or(0), out.len());
         len.map(|_| out)
     }
 

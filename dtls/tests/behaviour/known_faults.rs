@@ -1,1 +1,1 @@
-
+//! Faults that other stacks had.

@@ -8,6 +8,8 @@
 )]
 
 mod common;
+mod contract;
+mod fuzz_corpus;
 mod handshake;
 mod known_faults;
 mod loss;
