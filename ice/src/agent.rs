@@ -72,6 +72,7 @@ pub(crate) struct Progress {
     pub(crate) patience_over: bool,
     pub(crate) first_valid: Option<Instant>,
     pub(crate) lost_consent: bool,
+    pub(crate) concluded: bool,
 }
 
 /// What has been told by events, and whether there may be more to tell.
@@ -132,6 +133,7 @@ impl Agent {
                 patience_over: false,
                 first_valid: None,
                 lost_consent: false,
+                concluded: false,
             },
             told: Told {
                 dirty: false,
@@ -574,9 +576,10 @@ impl Agent {
         let selected = self.progress.selected.and_then(|id| self.checklist.get(id));
         match selected {
             Some(pair) if !pair.is_alive(now, self.config.disconnected_after) => State::Disconnected,
-            Some(pair) => {
+            Some(_) => {
+                // A pair that takes over from a nominated one is nothing that checking waits for.
                 let gathered = self.gathering() == GatheringState::Complete;
-                let completed = pair.nomination.is_some() && self.remote_done && gathered;
+                let completed = self.progress.concluded && self.remote_done && gathered;
                 if completed { State::Completed } else { State::Connected }
             }
             None if self.progress.first_valid.is_some() => State::Disconnected,

@@ -43,7 +43,7 @@ pub enum State {
     Checking,
     /// A pair works; others may still be checked.
     Connected,
-    /// A pair is nominated, and no further candidates will come from either side.
+    /// A pair works, one has been nominated, and no further candidates will come from either side.
     Completed,
     /// Nothing has been heard on the selected pair for a while. It may come back by itself.
     Disconnected,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use duologue_ice::{Agent, Config, Discard, Event, GatheringState, Path, Received, Role, State};
-use duologue_netsim::{Addresses, InterfaceId, Link, Loss, NatKind, Network, Node, Realm};
+use duologue_netsim::{Addresses, HostId, InterfaceId, Link, Loss, NatKind, Network, Node, Realm};
 use duologue_stun::{Class, Message, Method, Writer};
 
 pub const SERVER: &str = "198.51.100.1:3478";
@@ -163,6 +163,9 @@ pub struct World {
     pub cables: [InterfaceId; 2],
     pub addresses: [SocketAddr; 2],
     pub realms: [Realm; 2],
+    pub hosts: [HostId; 2],
+    /// The agents' own ids of their first interfaces, once gathered.
+    pub interfaces: Vec<duologue_ice::InterfaceId>,
     told: [usize; 2],
 }
 
@@ -217,6 +220,7 @@ impl World {
         let mut cables = vec![];
         let mut addresses = vec![];
         let mut realms = vec![];
+        let mut hosts = vec![];
         for (index, nat) in spec.nats.iter().enumerate() {
             let public: IpAddr = format!("192.0.2.{}", index + 1).parse().unwrap();
             let (realm, ip) = match nat {
@@ -235,6 +239,7 @@ impl World {
             nodes.push(Peer::Host(Box::new(Host::new(agent))));
             addresses.push(SocketAddr::new(ip, 5000));
             realms.push(realm);
+            hosts.push(host);
         }
         let server = network.add_host();
         let ip: SocketAddr = SERVER.parse().unwrap();
@@ -246,6 +251,8 @@ impl World {
             cables: cables.try_into().unwrap(),
             addresses: addresses.try_into().unwrap(),
             realms: realms.try_into().unwrap(),
+            hosts: hosts.try_into().unwrap(),
+            interfaces: vec![],
             told: [0, 0],
         }
     }
@@ -267,7 +274,8 @@ impl World {
         let now = self.now();
         for index in 0..2 {
             let address = self.addresses[index];
-            self.host(index).agent.add_interface(now, address).unwrap();
+            let interface = self.host(index).agent.add_interface(now, address).unwrap();
+            self.interfaces.push(interface);
             self.host(index).drain_events(now);
         }
         self.run(Duration::from_secs(20), |nodes| {
