@@ -232,8 +232,8 @@ impl Agent {
         let id = InterfaceId(self.next_interface);
         let preference = local_preference(address.ip(), self.next_interface);
         self.next_interface = self.next_interface.wrapping_add(1);
-        let foundation = self.foundations.local(Kind::Host, address.ip(), None);
-        self.interfaces.push(Interface::new(id, address, preference, foundation, &self.config));
+        let foundation = self.foundations.number(Kind::Host, address.ip(), None);
+        self.interfaces.push(Interface::new(id, address, preference, &self.config));
         self.candidates.push(LocalCandidate {
             interface: id,
             kind: Kind::Host,
@@ -472,19 +472,18 @@ impl Agent {
         if candidate.protocol != Protocol::Udp || candidate.component != 1 || !is_current {
             return false;
         }
-        let foundation = self.foundations.remote(&candidate.foundation);
         if let Some(known) = self.remotes.iter_mut().find(|known| known.address == address) {
             // A signalled candidate that was found as peer-reflexive before: its pairs stay as they are.
             if known.kind == Kind::PeerReflexive && kind != Kind::PeerReflexive {
-                *known = RemoteCandidate { address, kind, priority: candidate.priority, foundation };
-                self.update_pairs(address, kind, candidate.priority, foundation);
+                *known = RemoteCandidate { address, kind, priority: candidate.priority };
+                self.update_pairs(address, kind, candidate.priority);
             }
             return true;
         }
         if self.remotes.len() >= usize::from(self.config.max_remote_candidates) {
             return false;
         }
-        self.remotes.push(RemoteCandidate { address, kind, priority: candidate.priority, foundation });
+        self.remotes.push(RemoteCandidate { address, kind, priority: candidate.priority });
         let index = self.remotes.len() - 1;
         for interface in self.interfaces.iter().map(|interface| interface.id).collect::<Vec<_>>() {
             self.pair_up(interface, index);
@@ -492,12 +491,11 @@ impl Agent {
         true
     }
 
-    fn update_pairs(&mut self, remote: SocketAddr, kind: Kind, priority: u32, foundation: u32) {
+    fn update_pairs(&mut self, remote: SocketAddr, kind: Kind, priority: u32) {
         let role = self.role;
         for pair in self.checklist.iter_mut().filter(|pair| without_scope(pair.remote) == remote) {
             pair.remote_kind = kind;
             pair.remote_priority = priority;
-            pair.remote_foundation = foundation;
             pair.set_priority(role);
         }
     }
@@ -523,10 +521,8 @@ impl Agent {
             local_priority: priority(Kind::Host, interface.preference),
             remote_priority: remote.priority,
             remote_kind: remote.kind,
-            local_foundation: interface.foundation,
-            remote_foundation: remote.foundation,
             priority: 0,
-            state: PairState::Frozen,
+            state: PairState::Waiting,
             mapped: None,
             nomination: None,
             pending_nomination: None,

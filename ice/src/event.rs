@@ -86,7 +86,7 @@ pub enum Discard {
     UnknownInterface,
     /// The first byte says STUN, the rest does not.
     Malformed,
-    /// FINGERPRINT is not the message's checksum.
+    /// FINGERPRINT is not the message's checksum, or absent from a check or its answer.
     BadFingerprint,
     /// A method or class that the agent does not serve.
     Unsupported,

@@ -1,11 +1,8 @@
 //! Consent, silence, failure and what survives them.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
-
-mod common;
 
 use std::time::Duration;
 
-use common::{Spec, World};
+use crate::common::{Spec, World};
 use duologue_ice::{Event, FailureReason, PairPhase, State};
 use duologue_netsim::{Link, Loss, NatKind, Realm};
 use duologue_stun::{Class, Message};
@@ -21,7 +18,8 @@ fn set_cables(world: &mut World, connected: bool) {
 #[test]
 fn a_cut_of_5_seconds_recovers() {
     for seed in 0..200 {
-        let mut world = World::connected(&Spec::behind(seed, NatKind::PortRestricted, NatKind::AddressRestricted));
+        let mut world =
+            World::connected(&Spec::behind(seed, NatKind::PortRestricted, NatKind::AddressRestricted));
         world.wait(Duration::from_millis(seed * 50));
         set_cables(&mut world, false);
         world.wait(SECOND * 5);
@@ -79,7 +77,8 @@ fn the_peers_own_checks_do_not_refresh_consent() {
     world.wait(SECOND * 40);
     let failed = world.nodes_reached(0, State::Failed(FailureReason::ConsentLost)) - start;
     assert!(failed <= SECOND * 31, "{failed:?}");
-    let received = world.host(0).agent.pairs().find(|pair| pair.path.remote == from_b).unwrap().requests_received;
+    let received =
+        world.host(0).agent.pairs().find(|pair| pair.path.remote == from_b).unwrap().requests_received;
     assert!(received > 3, "b's checks did arrive: {received}");
     let states = world.host(0).states();
     assert!(!states.contains(&State::Disconnected), "the peer was heard all the time: {states:?}");
@@ -108,7 +107,10 @@ fn consent_checks_leave_every_4_to_6_seconds_with_new_ids() {
     assert!(different > 10, "intervals are random");
     let ids: std::collections::BTreeSet<_> = requests.iter().map(|(_, id)| *id).collect();
     assert_eq!(ids.len(), requests.len());
-    assert_eq!(world.host(0).agent.stats().consent_requests_sent, world.host(0).agent.pairs().map(|pair| pair.consent_requests_sent).sum::<u64>());
+    assert_eq!(
+        world.host(0).agent.stats().consent_requests_sent,
+        world.host(0).agent.pairs().map(|pair| pair.consent_requests_sent).sum::<u64>()
+    );
 }
 
 #[test]
@@ -138,7 +140,11 @@ fn a_rebound_nat_is_followed_by_the_same_agents() {
             world.network.rebind_nat(realm);
             world.wait(SECOND * 30);
             for index in 0..2 {
-                assert!(matches!(world.state(index), State::Completed), "{kind:?} {index} {:?}", world.state(index));
+                assert!(
+                    matches!(world.state(index), State::Completed),
+                    "{kind:?} {index} {:?}",
+                    world.state(index)
+                );
                 assert!(!world.host(index).states().iter().any(|state| matches!(state, State::Failed(_))));
             }
             let after = world.host(other).selected_path().unwrap();
@@ -182,7 +188,12 @@ fn a_path_that_dies_fails_over_to_another_valid_pair() {
         world.network.set_connected(dead, false);
         world.wait(SECOND * 15);
         for index in 0..2 {
-            assert_eq!(world.state(index), State::Completed, "seed {seed}, {index}: {:?}", world.host(index).states());
+            assert_eq!(
+                world.state(index),
+                State::Completed,
+                "seed {seed}, {index}: {:?}",
+                world.host(index).states()
+            );
             let nominated = world.host(index).agent.pairs().find(|pair| pair.selected).unwrap();
             assert!(nominated.nominated);
         }

@@ -1,0 +1,14 @@
+//! The agent through its public interface alone, on virtual time.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that fails here has found its fault"
+)]
+
+mod common;
+mod connect;
+mod consent;
+mod hostile;
+mod known_faults;
+mod protocol;
