@@ -189,6 +189,9 @@ impl Agent {
     /// (RFC 8445, Section 6.1.1). The agent sees to the latter itself.
     pub fn set_role(&mut self, now: Instant, role: Role) {
         let now = self.advance(now);
+        if self.is_closed() {
+            return;
+        }
         self.take_role(self.forced_role().unwrap_or(role));
         self.told.role = self.role;
         self.settle(now);
@@ -197,6 +200,9 @@ impl Agent {
     /// Says whether the peer's description has `a=ice-lite`.
     pub fn set_remote_lite(&mut self, now: Instant, lite: bool) {
         let now = self.advance(now);
+        if self.is_closed() {
+            return;
+        }
         self.remote_lite = lite;
         if let Some(role) = self.forced_role() {
             self.take_role(role);
@@ -253,6 +259,9 @@ impl Agent {
     /// Takes an address away: its candidates, its pairs and what is in flight on them. Unknown ids do nothing.
     pub fn remove_interface(&mut self, now: Instant, id: InterfaceId) {
         let now = self.advance(now);
+        if self.is_closed() {
+            return;
+        }
         self.interfaces.retain(|interface| interface.id != id);
         self.candidates.retain(|candidate| candidate.interface != id);
         let Self { checklist, requests, .. } = self;
@@ -272,7 +281,7 @@ impl Agent {
     /// show what they hide.
     pub fn add_remote_candidate(&mut self, now: Instant, candidate: &Candidate) {
         let now = self.advance(now);
-        if self.progress.state == State::Closed {
+        if self.is_closed() {
             return;
         }
         if !self.accept_remote(candidate) {
@@ -285,7 +294,7 @@ impl Agent {
     /// The peer has no further candidates.
     pub fn end_of_remote_candidates(&mut self, now: Instant) {
         let now = self.advance(now);
-        if !self.remote_done {
+        if !self.remote_done && !self.is_closed() {
             self.remote_done = true;
             if !self.progress.checking {
                 self.start_checking(now);
@@ -425,6 +434,10 @@ impl Agent {
         self.now
     }
 
+    const fn is_closed(&self) -> bool {
+        matches!(self.progress.state, State::Closed)
+    }
+
     pub(crate) const fn is_over(&self) -> bool {
         matches!(self.progress.state, State::Closed | State::Failed(_))
     }
@@ -544,6 +557,9 @@ impl Agent {
 
     /// RFC 8863, Section 4: an agent does not fail before it has waited for peer-reflexive candidates.
     fn restart_patience(&mut self, now: Instant) {
+        if self.is_over() {
+            return;
+        }
         self.progress.patience_over = self.config.patience.is_zero();
         let deadline = now.checked_add(self.config.patience);
         self.timers.set(Timer::Patience, deadline.filter(|_| !self.progress.patience_over));
