@@ -1,5 +1,4 @@
 //! An idle connection and payload in both directions allocate nothing.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::alloc::System;
 use std::sync::Arc;

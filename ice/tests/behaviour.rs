@@ -3,12 +3,15 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
     reason = "a test that fails here has found its fault"
 )]
 
 mod common;
 mod connect;
 mod consent;
+mod contract;
 mod hostile;
 mod known_faults;
 mod protocol;

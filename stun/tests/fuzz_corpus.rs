@@ -1,4 +1,5 @@
 //! The fuzz target's body over its corpus, over generated inputs, and over messages changed a little.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use proptest::prelude::*;
 
