@@ -12,18 +12,17 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng};
 
 use crate::candidate::{
-    Foundations, Kind, LocalCandidate, RemoteCandidate, can_pair, is_usable, local_preference, priority,
+    Foundations, Kind, LocalCandidate, RemoteCandidate, is_usable, local_preference, priority,
 };
 use crate::checklist::Checklist;
 use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::event::{
-    Discard, Event, FailureReason, GatheringState, InterfaceError, RemoteCredentialsError, State, Stats,
-    TransactionReport,
+    Discard, Event, GatheringState, InterfaceError, RemoteCredentialsError, State, Stats, TransactionReport,
 };
 use crate::gather::Interface;
-use crate::grammar::{Candidate, Protocol};
-use crate::pair::{Pair, PairCounters, PairState, PairStats};
+use crate::grammar::Candidate;
+use crate::pair::PairStats;
 use crate::path::{InterfaceId, PairId, Path, Received, SendingPath, SourceId, Transmit};
 use crate::role::Role;
 use crate::timer::{Timer, Timers};
@@ -470,86 +469,6 @@ impl Agent {
         }
     }
 
-    /// Whether the candidate is one to make pairs with.
-    fn accept_remote(&mut self, candidate: &Candidate) -> bool {
-        let Some(address) = candidate.socket_address().map(canonical).filter(|address| is_usable(*address))
-        else {
-            return false;
-        };
-        let Some(kind) = Kind::of(&candidate.kind) else { return false };
-        let ufrag = self.remote.as_ref().map(|remote| remote.credentials.ufrag());
-        let is_current = match (candidate.ufrag(), ufrag) {
-            (Some(theirs), Some(known)) => theirs == known,
-            _ => true,
-        };
-        if candidate.protocol != Protocol::Udp || candidate.component != 1 || !is_current {
-            return false;
-        }
-        if let Some(known) = self.remotes.iter_mut().find(|known| known.address == address) {
-            // A signalled candidate that was found as peer-reflexive before: its pairs stay as they are.
-            if known.kind == Kind::PeerReflexive && kind != Kind::PeerReflexive {
-                *known = RemoteCandidate { address, kind, priority: candidate.priority };
-                self.update_pairs(address, kind, candidate.priority);
-            }
-            return true;
-        }
-        if self.remotes.len() >= usize::from(self.config.max_remote_candidates) {
-            return false;
-        }
-        self.remotes.push(RemoteCandidate { address, kind, priority: candidate.priority });
-        let index = self.remotes.len() - 1;
-        for interface in self.interfaces.iter().map(|interface| interface.id).collect::<Vec<_>>() {
-            self.pair_up(interface, index);
-        }
-        true
-    }
-
-    fn update_pairs(&mut self, remote: SocketAddr, kind: Kind, priority: u32) {
-        let role = self.role;
-        for pair in self.checklist.iter_mut().filter(|pair| without_scope(pair.remote) == remote) {
-            pair.remote_kind = kind;
-            pair.remote_priority = priority;
-            pair.set_priority(role);
-        }
-    }
-
-    /// RFC 8445, Section 6.1.2.2: a pair of a signalled remote candidate and one of our bases.
-    fn pair_up(&mut self, interface: InterfaceId, remote: usize) {
-        let Some(interface) = self.interfaces.iter().find(|other| other.id == interface) else { return };
-        let Some(remote) = self.remotes.get(remote) else { return };
-        if can_pair(interface.address.ip(), remote.address.ip()) {
-            let pair = self.new_pair(interface, remote);
-            if self.checklist.at(pair.interface, pair.remote).is_none() {
-                let _ = self.checklist.insert(pair, usize::from(self.config.max_pairs), false);
-            }
-        }
-    }
-
-    pub(crate) fn new_pair(&self, interface: &Interface, remote: &RemoteCandidate) -> Pair {
-        let mut pair = Pair {
-            id: PairId(0),
-            interface: interface.id,
-            local: interface.address,
-            remote: interface.scoped(remote.address),
-            local_priority: priority(Kind::Host, interface.preference),
-            remote_priority: remote.priority,
-            remote_kind: remote.kind,
-            priority: 0,
-            state: PairState::Waiting,
-            mapped: None,
-            nomination: None,
-            pending_nomination: None,
-            refused_nomination: false,
-            heard: None,
-            qualified: false,
-            qualified_announced: false,
-            round_trip: None,
-            counters: PairCounters::default(),
-        };
-        pair.set_priority(self.role);
-        pair
-    }
-
     pub(crate) fn start_checking(&mut self, now: Instant) {
         self.progress.checking = true;
         self.restart_patience(now);
@@ -584,44 +503,6 @@ impl Agent {
         }
     }
 
-    fn working_state(&self, now: Instant) -> State {
-        let selected = self.progress.selected.and_then(|id| self.checklist.get(id));
-        match selected {
-            Some(pair) if !pair.is_alive(now, self.config.disconnected_after) => State::Disconnected,
-            Some(_) => {
-                // A pair that takes over from a nominated one is nothing that checking waits for.
-                let gathered = self.gathering() == GatheringState::Complete;
-                let completed = self.progress.concluded && self.remote_done && gathered;
-                if completed { State::Completed } else { State::Connected }
-            }
-            None if self.progress.first_valid.is_some() => State::Disconnected,
-            None if self.progress.checking && self.remote.is_some() => State::Checking,
-            None => State::New,
-        }
-    }
-
-    /// Whether the session is beyond hope.
-    fn failure(&self, now: Instant) -> Option<FailureReason> {
-        let Progress { checking, patience_over, lost_consent, first_valid, .. } = self.progress;
-        if !checking || self.remote.is_none() || self.checklist.iter().any(Pair::is_valid) {
-            return None;
-        }
-        let silence = self.config.disconnected_after;
-        if lost_consent && !self.checklist.iter().any(|pair| pair.is_pending() && pair.is_alive(now, silence))
-        {
-            return Some(FailureReason::ConsentLost);
-        }
-        let pending = !self.config.lite && self.checklist.iter().any(Pair::is_pending);
-        if pending || !patience_over {
-            return None;
-        }
-        Some(match self.checklist.iter().next() {
-            _ if first_valid.is_some() => FailureReason::ConsentLost,
-            Some(_) => FailureReason::NoAnswer,
-            None => FailureReason::NoPairs,
-        })
-    }
-
     fn stop(&mut self, state: State) {
         self.progress.state = state;
         self.progress.selected = None;
@@ -637,42 +518,6 @@ impl Agent {
         self.timers.set(Timer::Consent, self.next_consent());
         self.timers.set(Timer::Silence, self.next_silence(now));
         self.timers.set(Timer::Binding, self.next_binding(now));
-    }
-
-    fn next_event(&mut self) -> Option<Event> {
-        let ufrag = self.local.ufrag();
-        if let Some(candidate) = self.candidates.iter_mut().find(|candidate| !candidate.announced) {
-            candidate.announced = true;
-            return Some(Event::LocalCandidate(candidate.to_signalled(ufrag)));
-        }
-        let gathering = self.gathering();
-        if self.told.gathering != gathering {
-            self.told.gathering = gathering;
-            return Some(Event::GatheringStateChanged(gathering));
-        }
-        let unannounced = |pair: &&mut Pair| pair.qualified && !pair.qualified_announced;
-        if let Some(pair) = self.checklist.iter_mut().find(unannounced) {
-            pair.qualified_announced = true;
-            return Some(Event::SourceQualified { source: pair.source(), path: pair.path() });
-        }
-        if self.told.role != self.role {
-            self.told.role = self.role;
-            return Some(Event::RoleChanged(self.role));
-        }
-        let Progress { selected, state, .. } = self.progress;
-        if let Some(pair) = selected.filter(|_| self.told.selected != selected) {
-            self.told.selected = selected;
-            return Some(Event::SelectedPairChanged(pair));
-        }
-        if self.told.state != state {
-            self.told.state = state;
-            return Some(Event::StateChanged(state));
-        }
-        if state == State::Closed && !self.told.closed {
-            self.told.closed = true;
-            return Some(Event::Closed);
-        }
-        None
     }
 }
 

@@ -92,8 +92,10 @@ pub mod grammar;
 mod nomination;
 mod pair;
 mod path;
+mod remote;
 mod role;
 mod server;
+mod state;
 mod timer;
 mod transaction;
 
