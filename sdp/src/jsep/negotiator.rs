@@ -221,11 +221,7 @@ impl Negotiator {
     /// Our description, the pending one if there is one, with the candidates gathered so far.
     #[must_use]
     pub fn local_description(&self) -> Option<SessionDescription> {
-        let pending = self.pending.as_ref().filter(|_| {
-            matches!(self.state, SignalingState::HaveLocalOffer | SignalingState::HaveLocalPrAnswer)
-        });
-        let agreed = pending.unwrap_or(&self.current);
-        let mut description = agreed.local.clone()?;
+        let mut description = self.local_agreed().local.clone()?;
         for media in description.media.iter_mut().filter(|media| media.ice_ufrag().is_some()) {
             media.attributes.extend(self.candidates.iter().cloned().map(Attribute::Candidate));
             media.attributes.extend(self.end_of_candidates.then_some(Attribute::EndOfCandidates));
@@ -268,10 +264,11 @@ impl Negotiator {
         self.newest().session.remote.as_ref()
     }
 
-    /// The first section's identification of those in use: where candidates belong.
+    /// The identification of the section that our candidates belong to, once a description of ours is set.
     #[must_use]
-    pub fn transport_mid(&self) -> Option<&str> {
-        self.newest().session.sections.iter().find(|section| section.is_data())?.mid.as_deref()
+    pub fn local_transport_mid(&self) -> Option<&str> {
+        let agreed = self.local_agreed();
+        agreed.local.as_ref()?.media.iter().find(|media| media.ice_ufrag().is_some())?.mid().or(Some(""))
     }
 
     /// Our DTLS role, once an answer is set.
@@ -290,6 +287,14 @@ impl Negotiator {
     #[must_use]
     pub fn data(&self) -> Option<DataSection> {
         self.answered().session.data()
+    }
+
+    /// The state with the newest description of ours.
+    fn local_agreed(&self) -> &Agreed {
+        let pending = self.pending.as_ref().filter(|_| {
+            matches!(self.state, SignalingState::HaveLocalOffer | SignalingState::HaveLocalPrAnswer)
+        });
+        pending.unwrap_or(&self.current)
     }
 
     /// The state with what is proposed.

@@ -1,0 +1,108 @@
+// The browser example as a child process, for the tests.
+//
+// DUOLOGUE_SERVER            path of the built example (required)
+// DUOLOGUE_SERVER_NAMESPACE  network namespace to run it in (default: the tests' own)
+// DUOLOGUE_HOST              address to serve on (default: 127.0.0.1)
+// DUOLOGUE_LOGS              folder for its output (default: none is kept)
+
+import { spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Starts the example on a free port and waits until it serves. */
+export async function startServer(name) {
+  const binary = process.env.DUOLOGUE_SERVER;
+  if (!binary) throw new Error('DUOLOGUE_SERVER must name the built browser example');
+  const host = process.env.DUOLOGUE_HOST ?? '127.0.0.1';
+  const namespace = process.env.DUOLOGUE_SERVER_NAMESPACE;
+  const listen = `${host}:${namespace ? 8080 : await freePort(host)}`;
+  const command = [...(namespace ? ['ip', 'netns', 'exec', namespace] : []), binary, '--listen', listen];
+  const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
+  const server = new Server(child, `http://${listen}`);
+  const log = process.env.DUOLOGUE_LOGS && createWriteStream(join(process.env.DUOLOGUE_LOGS, `${name}.log`), { flags: 'a' });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (bytes) => {
+      server.output += bytes;
+      if (log) log.write(bytes);
+    });
+  }
+  await server.ready();
+  return server;
+}
+
+class Server {
+  constructor(child, url) {
+    this.child = child;
+    this.url = url;
+    this.output = '';
+    this.exited = new Promise((resolve) => {
+      child.on('exit', (code, signal) => resolve({ code, signal }));
+      child.on('error', (error) => resolve({ error }));
+    });
+  }
+
+  async ready() {
+    let gone = null;
+    this.exited.then((end) => (gone = end));
+    for (let tries = 0; tries < 200 && !gone; tries += 1) {
+      const page = await fetch(this.url).catch(() => null);
+      if (page?.ok) return;
+      await sleep(50);
+    }
+    this.child.kill('SIGKILL');
+    throw new Error(`the server did not serve ${this.url}: ${JSON.stringify(gone)}\n${this.output}`);
+  }
+
+  /** GET `path`: its status and JSON body. */
+  async get(path) {
+    const reply = await fetch(this.url + path);
+    return { status: reply.status, body: await reply.json().catch(() => null) };
+  }
+
+  /** POST `body` as JSON to `path`: the status and JSON body of the reply. */
+  async post(path, body = {}) {
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
+    const reply = await fetch(this.url + path, { ...init, body: JSON.stringify(body) });
+    return { status: reply.status, body: await reply.json().catch(() => null) };
+  }
+
+  /** The state of connection `id`; a connection the server has dropped counts as closed. */
+  async state(id) {
+    const { status, body } = await this.get(`/state?id=${encodeURIComponent(id)}`);
+    if (status === 404) return { connectionState: 'closed', channels: [], tracks: [] };
+    if (status !== 200) throw new Error(`GET /state: ${status} ${JSON.stringify(body)}`);
+    return body;
+  }
+
+  /** Polls the state of connection `id` until `holds(state)`; gives that state. */
+  async stateWhere(id, holds, what, milliseconds = 10_000) {
+    const deadline = performance.now() + milliseconds;
+    for (;;) {
+      const state = await this.state(id);
+      if (holds(state)) return state;
+      if (performance.now() > deadline) {
+        throw new Error(`not within ${milliseconds} ms: ${what}; last state ${JSON.stringify(state)}`);
+      }
+      await sleep(50);
+    }
+  }
+
+  /** Ctrl-C. Resolves with the exit code and signal; kills what is still there after 10 s. */
+  async interrupt() {
+    this.child.kill('SIGINT');
+    const killer = setTimeout(() => this.child.kill('SIGKILL'), 10_000);
+    const end = await this.exited;
+    clearTimeout(killer);
+    return end;
+  }
+}
+
+async function freePort(host) {
+  const probe = createServer();
+  await new Promise((resolve, reject) => probe.once('error', reject).listen(0, host, resolve));
+  const { port } = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
