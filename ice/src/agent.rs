@@ -12,18 +12,17 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng};
 
 use crate::candidate::{
-    Foundations, Kind, LocalCandidate, RemoteCandidate, can_pair, is_usable, local_preference, priority,
+    Foundations, Kind, LocalCandidate, RemoteCandidate, is_usable, local_preference, priority,
 };
 use crate::checklist::Checklist;
 use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::event::{
-    Discard, Event, FailureReason, GatheringState, InterfaceError, RemoteCredentialsError, State, Stats,
-    TransactionReport,
+    Discard, Event, GatheringState, InterfaceError, RemoteCredentialsError, State, Stats, TransactionReport,
 };
 use crate::gather::Interface;
-use crate::grammar::{Candidate, Protocol};
-use crate::pair::{Pair, PairCounters, PairState, PairStats};
+use crate::grammar::Candidate;
+use crate::pair::PairStats;
 use crate::path::{InterfaceId, PairId, Path, Received, SendingPath, SourceId, Transmit};
 use crate::role::Role;
 use crate::timer::{Timer, Timers};
@@ -72,6 +71,7 @@ pub(crate) struct Progress {
     pub(crate) patience_over: bool,
     pub(crate) first_valid: Option<Instant>,
     pub(crate) lost_consent: bool,
+    pub(crate) concluded: bool,
 }
 
 /// What has been told by events, and whether there may be more to tell.
@@ -132,6 +132,7 @@ impl Agent {
                 patience_over: false,
                 first_valid: None,
                 lost_consent: false,
+                concluded: false,
             },
             told: Told {
                 dirty: false,
@@ -187,6 +188,9 @@ impl Agent {
     /// (RFC 8445, Section 6.1.1). The agent sees to the latter itself.
     pub fn set_role(&mut self, now: Instant, role: Role) {
         let now = self.advance(now);
+        if self.is_closed() {
+            return;
+        }
         self.take_role(self.forced_role().unwrap_or(role));
         self.told.role = self.role;
         self.settle(now);
@@ -195,6 +199,9 @@ impl Agent {
     /// Says whether the peer's description has `a=ice-lite`.
     pub fn set_remote_lite(&mut self, now: Instant, lite: bool) {
         let now = self.advance(now);
+        if self.is_closed() {
+            return;
+        }
         self.remote_lite = lite;
         if let Some(role) = self.forced_role() {
             self.take_role(role);
@@ -230,8 +237,8 @@ impl Agent {
         let id = InterfaceId(self.next_interface);
         let preference = local_preference(address.ip(), self.next_interface);
         self.next_interface = self.next_interface.wrapping_add(1);
-        let foundation = self.foundations.local(Kind::Host, address.ip(), None);
-        self.interfaces.push(Interface::new(id, address, preference, foundation, &self.config));
+        let foundation = self.foundations.number(Kind::Host, address.ip(), None);
+        self.interfaces.push(Interface::new(id, address, preference, &self.config));
         self.candidates.push(LocalCandidate {
             interface: id,
             kind: Kind::Host,
@@ -251,6 +258,9 @@ impl Agent {
     /// Takes an address away: its candidates, its pairs and what is in flight on them. Unknown ids do nothing.
     pub fn remove_interface(&mut self, now: Instant, id: InterfaceId) {
         let now = self.advance(now);
+        if self.is_closed() {
+            return;
+        }
         self.interfaces.retain(|interface| interface.id != id);
         self.candidates.retain(|candidate| candidate.interface != id);
         let Self { checklist, requests, .. } = self;
@@ -270,7 +280,7 @@ impl Agent {
     /// show what they hide.
     pub fn add_remote_candidate(&mut self, now: Instant, candidate: &Candidate) {
         let now = self.advance(now);
-        if self.progress.state == State::Closed {
+        if self.is_closed() {
             return;
         }
         if !self.accept_remote(candidate) {
@@ -283,7 +293,7 @@ impl Agent {
     /// The peer has no further candidates.
     pub fn end_of_remote_candidates(&mut self, now: Instant) {
         let now = self.advance(now);
-        if !self.remote_done {
+        if !self.remote_done && !self.is_closed() {
             self.remote_done = true;
             if !self.progress.checking {
                 self.start_checking(now);
@@ -423,6 +433,10 @@ impl Agent {
         self.now
     }
 
+    const fn is_closed(&self) -> bool {
+        matches!(self.progress.state, State::Closed)
+    }
+
     pub(crate) const fn is_over(&self) -> bool {
         matches!(self.progress.state, State::Closed | State::Failed(_))
     }
@@ -455,90 +469,6 @@ impl Agent {
         }
     }
 
-    /// Whether the candidate is one to make pairs with.
-    fn accept_remote(&mut self, candidate: &Candidate) -> bool {
-        let Some(address) = candidate.socket_address().map(canonical).filter(|address| is_usable(*address))
-        else {
-            return false;
-        };
-        let Some(kind) = Kind::of(&candidate.kind) else { return false };
-        let ufrag = self.remote.as_ref().map(|remote| remote.credentials.ufrag());
-        let is_current = match (candidate.ufrag(), ufrag) {
-            (Some(theirs), Some(known)) => theirs == known,
-            _ => true,
-        };
-        if candidate.protocol != Protocol::Udp || candidate.component != 1 || !is_current {
-            return false;
-        }
-        let foundation = self.foundations.remote(&candidate.foundation);
-        if let Some(known) = self.remotes.iter_mut().find(|known| known.address == address) {
-            // A signalled candidate that was found as peer-reflexive before: its pairs stay as they are.
-            if known.kind == Kind::PeerReflexive && kind != Kind::PeerReflexive {
-                *known = RemoteCandidate { address, kind, priority: candidate.priority, foundation };
-                self.update_pairs(address, kind, candidate.priority, foundation);
-            }
-            return true;
-        }
-        if self.remotes.len() >= usize::from(self.config.max_remote_candidates) {
-            return false;
-        }
-        self.remotes.push(RemoteCandidate { address, kind, priority: candidate.priority, foundation });
-        let index = self.remotes.len() - 1;
-        for interface in self.interfaces.iter().map(|interface| interface.id).collect::<Vec<_>>() {
-            self.pair_up(interface, index);
-        }
-        true
-    }
-
-    fn update_pairs(&mut self, remote: SocketAddr, kind: Kind, priority: u32, foundation: u32) {
-        let role = self.role;
-        for pair in self.checklist.iter_mut().filter(|pair| without_scope(pair.remote) == remote) {
-            pair.remote_kind = kind;
-            pair.remote_priority = priority;
-            pair.remote_foundation = foundation;
-            pair.set_priority(role);
-        }
-    }
-
-    /// RFC 8445, Section 6.1.2.2: a pair of a signalled remote candidate and one of our bases.
-    fn pair_up(&mut self, interface: InterfaceId, remote: usize) {
-        let Some(interface) = self.interfaces.iter().find(|other| other.id == interface) else { return };
-        let Some(remote) = self.remotes.get(remote) else { return };
-        if can_pair(interface.address.ip(), remote.address.ip()) {
-            let pair = self.new_pair(interface, remote);
-            if self.checklist.at(pair.interface, pair.remote).is_none() {
-                let _ = self.checklist.insert(pair, usize::from(self.config.max_pairs), false);
-            }
-        }
-    }
-
-    pub(crate) fn new_pair(&self, interface: &Interface, remote: &RemoteCandidate) -> Pair {
-        let mut pair = Pair {
-            id: PairId(0),
-            interface: interface.id,
-            local: interface.address,
-            remote: interface.scoped(remote.address),
-            local_priority: priority(Kind::Host, interface.preference),
-            remote_priority: remote.priority,
-            remote_kind: remote.kind,
-            local_foundation: interface.foundation,
-            remote_foundation: remote.foundation,
-            priority: 0,
-            state: PairState::Frozen,
-            mapped: None,
-            nomination: None,
-            pending_nomination: None,
-            refused_nomination: false,
-            heard: None,
-            qualified: false,
-            qualified_announced: false,
-            round_trip: None,
-            counters: PairCounters::default(),
-        };
-        pair.set_priority(self.role);
-        pair
-    }
-
     pub(crate) fn start_checking(&mut self, now: Instant) {
         self.progress.checking = true;
         self.restart_patience(now);
@@ -546,6 +476,9 @@ impl Agent {
 
     /// RFC 8863, Section 4: an agent does not fail before it has waited for peer-reflexive candidates.
     fn restart_patience(&mut self, now: Instant) {
+        if self.is_over() {
+            return;
+        }
         self.progress.patience_over = self.config.patience.is_zero();
         let deadline = now.checked_add(self.config.patience);
         self.timers.set(Timer::Patience, deadline.filter(|_| !self.progress.patience_over));
@@ -570,43 +503,6 @@ impl Agent {
         }
     }
 
-    fn working_state(&self, now: Instant) -> State {
-        let selected = self.progress.selected.and_then(|id| self.checklist.get(id));
-        match selected {
-            Some(pair) if !pair.is_alive(now, self.config.disconnected_after) => State::Disconnected,
-            Some(pair) => {
-                let gathered = self.gathering() == GatheringState::Complete;
-                let completed = pair.nomination.is_some() && self.remote_done && gathered;
-                if completed { State::Completed } else { State::Connected }
-            }
-            None if self.progress.first_valid.is_some() => State::Disconnected,
-            None if self.progress.checking && self.remote.is_some() => State::Checking,
-            None => State::New,
-        }
-    }
-
-    /// Whether the session is beyond hope.
-    fn failure(&self, now: Instant) -> Option<FailureReason> {
-        let Progress { checking, patience_over, lost_consent, first_valid, .. } = self.progress;
-        if !checking || self.remote.is_none() || self.checklist.iter().any(Pair::is_valid) {
-            return None;
-        }
-        let silence = self.config.disconnected_after;
-        if lost_consent && !self.checklist.iter().any(|pair| pair.is_pending() && pair.is_alive(now, silence))
-        {
-            return Some(FailureReason::ConsentLost);
-        }
-        let pending = !self.config.lite && self.checklist.iter().any(Pair::is_pending);
-        if pending || !patience_over {
-            return None;
-        }
-        Some(match self.checklist.iter().next() {
-            _ if first_valid.is_some() => FailureReason::ConsentLost,
-            Some(_) => FailureReason::NoAnswer,
-            None => FailureReason::NoPairs,
-        })
-    }
-
     fn stop(&mut self, state: State) {
         self.progress.state = state;
         self.progress.selected = None;
@@ -622,42 +518,6 @@ impl Agent {
         self.timers.set(Timer::Consent, self.next_consent());
         self.timers.set(Timer::Silence, self.next_silence(now));
         self.timers.set(Timer::Binding, self.next_binding(now));
-    }
-
-    fn next_event(&mut self) -> Option<Event> {
-        let ufrag = self.local.ufrag();
-        if let Some(candidate) = self.candidates.iter_mut().find(|candidate| !candidate.announced) {
-            candidate.announced = true;
-            return Some(Event::LocalCandidate(candidate.to_signalled(ufrag)));
-        }
-        let gathering = self.gathering();
-        if self.told.gathering != gathering {
-            self.told.gathering = gathering;
-            return Some(Event::GatheringStateChanged(gathering));
-        }
-        let unannounced = |pair: &&mut Pair| pair.qualified && !pair.qualified_announced;
-        if let Some(pair) = self.checklist.iter_mut().find(unannounced) {
-            pair.qualified_announced = true;
-            return Some(Event::SourceQualified { source: pair.source(), path: pair.path() });
-        }
-        if self.told.role != self.role {
-            self.told.role = self.role;
-            return Some(Event::RoleChanged(self.role));
-        }
-        let Progress { selected, state, .. } = self.progress;
-        if let Some(pair) = selected.filter(|_| self.told.selected != selected) {
-            self.told.selected = selected;
-            return Some(Event::SelectedPairChanged(pair));
-        }
-        if self.told.state != state {
-            self.told.state = state;
-            return Some(Event::StateChanged(state));
-        }
-        if state == State::Closed && !self.told.closed {
-            self.told.closed = true;
-            return Some(Event::Closed);
-        }
-        None
     }
 }
 

@@ -95,48 +95,24 @@ pub(crate) struct RemoteCandidate {
     pub(crate) address: SocketAddr,
     pub(crate) kind: Kind,
     pub(crate) priority: u32,
-    /// Equal strings have equal numbers; a peer-reflexive candidate has one of its own
-    /// (RFC 8445, Section 7.3.1.3).
-    pub(crate) foundation: u32,
 }
 
-/// Numbers for foundations, the same for the same thing.
+/// Numbers for our foundations, the same for the same thing.
 #[derive(Debug, Default)]
 pub(crate) struct Foundations {
-    local: Vec<(Kind, IpAddr, Option<IpAddr>)>,
-    remote: Vec<String>,
-    unique: u32,
+    known: Vec<(Kind, IpAddr, Option<IpAddr>)>,
 }
 
 impl Foundations {
     /// RFC 8445, Section 5.1.1.3: equal for equal kind, base address and server.
-    pub(crate) fn local(&mut self, kind: Kind, base: IpAddr, server: Option<IpAddr>) -> u32 {
+    pub(crate) fn number(&mut self, kind: Kind, base: IpAddr, server: Option<IpAddr>) -> u32 {
         let key = (kind, base, server);
-        let known = self.local.iter().position(|other| *other == key);
-        number(known.unwrap_or_else(|| {
-            self.local.push(key);
-            self.local.len() - 1
-        }))
+        let index = self.known.iter().position(|other| *other == key).unwrap_or_else(|| {
+            self.known.push(key);
+            self.known.len() - 1
+        });
+        u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1)
     }
-
-    /// Equal for equal text.
-    pub(crate) fn remote(&mut self, foundation: &str) -> u32 {
-        let known = self.remote.iter().position(|other| other == foundation);
-        number(known.unwrap_or_else(|| {
-            self.remote.push(foundation.to_owned());
-            self.remote.len() - 1
-        }))
-    }
-
-    /// Equal to no other.
-    pub(crate) const fn unique(&mut self) -> u32 {
-        self.unique = self.unique.wrapping_sub(1);
-        self.unique
-    }
-}
-
-fn number(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 /// Whether checks from `local` could reach `remote` at all: equal families, loopback and link-local each among

@@ -69,11 +69,7 @@ impl Agent {
         if !self.can_check() || self.has_nominated() {
             return None;
         }
-        let is_stuck = |pair: PairId| {
-            let mut requests = self.requests.iter().filter(|request| request.pair() == Some(pair));
-            requests.any(|request| request.timing.transmissions() > 1)
-        };
-        self.checklist.next_ordinary(is_stuck)
+        self.checklist.next_ordinary()
     }
 
     fn start_triggered(&mut self) -> bool {
@@ -287,6 +283,7 @@ impl Agent {
             }
             Purpose::Check { pair, kind, role } => {
                 let remote = self.remote.as_ref().ok_or(Discard::NotReady)?;
+                message.verify_fingerprint().map_err(|_| Discard::BadFingerprint)?;
                 message.verify_integrity(&*remote.key).map_err(|_| Discard::BadIntegrity)?;
                 let outcome = match (message.class(), message.mapped_address(), message.error_code()) {
                     (Class::Success, Some(mapped), _) => Ok(canonical(mapped)),
@@ -343,9 +340,7 @@ impl Agent {
             _ => {}
         }
         let nominated = pair.nomination.is_some() && !was_nominated;
-        let foundation = pair.foundation();
         self.progress.first_valid.get_or_insert(now);
-        self.checklist.thaw(foundation);
         self.requests.remove_where(|request| request.is_check(id, CheckKind::Recheck));
         self.cancel_checks(now, id);
         if nominated {

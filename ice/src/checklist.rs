@@ -1,4 +1,7 @@
 //! All pairs, and which of them is checked next (RFC 8445, Sections 6.1.2 and 6.1.4.2).
+//!
+//! No pair is ever frozen. With one stream of one component, pairs of one foundation differ in ports alone; to check them
+//! one after another would only delay the one that works.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -21,6 +24,10 @@ impl Checklist {
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Pair> {
         self.pairs.iter_mut()
+    }
+
+    pub(crate) fn find(&self, which: impl Fn(&Pair) -> bool) -> Option<&Pair> {
+        self.pairs.iter().find(|pair| which(pair))
     }
 
     pub(crate) fn get(&self, id: PairId) -> Option<&Pair> {
@@ -84,42 +91,9 @@ impl Checklist {
         self.triggered.clear();
     }
 
-    /// The best pair that is waiting, or frozen with nothing to wait for. RFC 8445, Section 6.1.4.2 thaws a frozen pair
-    /// while no other of its foundation is waiting or in progress; `is_stuck` tells of pairs in progress that have been
-    /// left without an answer, and no longer hold others back.
-    pub(crate) fn next_ordinary(&self, is_stuck: impl Fn(PairId) -> bool) -> Option<PairId> {
-        let is_held = |pair: &Pair| {
-            self.pairs.iter().any(|other| {
-                other.foundation() == pair.foundation()
-                    && match other.state {
-                        PairState::Waiting => true,
-                        PairState::InProgress => !is_stuck(other.id),
-                        PairState::Frozen
-                        | PairState::Succeeded(_)
-                        | PairState::Failed
-                        | PairState::Revoked => false,
-                    }
-            })
-        };
-        self.pairs
-            .iter()
-            .filter(|pair| match pair.state {
-                PairState::Waiting => true,
-                PairState::Frozen => !is_held(pair),
-                PairState::InProgress | PairState::Succeeded(_) | PairState::Failed | PairState::Revoked => {
-                    false
-                }
-            })
-            .max_by_key(|pair| pair.priority)
-            .map(|pair| pair.id)
-    }
-
-    /// RFC 8445, Section 7.2.5.3.3: a success thaws all pairs of its foundation.
-    pub(crate) fn thaw(&mut self, foundation: (u32, u32)) {
-        for pair in &mut self.pairs {
-            if pair.state == PairState::Frozen && pair.foundation() == foundation {
-                pair.state = PairState::Waiting;
-            }
-        }
+    /// The best pair that is waiting.
+    pub(crate) fn next_ordinary(&self) -> Option<PairId> {
+        let waiting = self.pairs.iter().filter(|pair| pair.state == PairState::Waiting);
+        waiting.max_by_key(|pair| pair.priority).map(|pair| pair.id)
     }
 }

@@ -28,40 +28,29 @@ impl Agent {
     }
 
     pub(crate) fn next_consent(&self) -> Option<Instant> {
-        let deadline = |pair: &Pair| match pair.state {
-            PairState::Succeeded(Consent::Answered { expires, next_check }) => Some(expires.min(next_check)),
-            PairState::Succeeded(Consent::Asked { expires }) => Some(expires),
-            PairState::Succeeded(Consent::Assumed)
-            | PairState::Frozen
-            | PairState::Waiting
-            | PairState::InProgress
-            | PairState::Failed
-            | PairState::Revoked => None,
-        };
-        self.checklist.iter().filter_map(deadline).min()
+        self.checklist.iter().filter_map(consent_deadline).min()
     }
 
     pub(crate) fn on_consent_due(&mut self, now: Instant) {
-        let mut valid: Vec<_> = self.checklist.iter().filter(|pair| pair.is_valid()).collect();
-        valid.sort_by_key(|pair| std::cmp::Reverse((pair.nomination, pair.priority)));
-        let valid: Vec<_> = valid.into_iter().map(|pair| (pair.id, pair.state)).collect();
-        for (index, (id, state)) in valid.into_iter().enumerate() {
-            match state {
-                PairState::Succeeded(Consent::Answered { expires, .. } | Consent::Asked { expires })
-                    if expires <= now =>
-                {
+        let due = |pair: &Pair| consent_deadline(pair).is_some_and(|deadline| deadline <= now);
+        let rank = |pair: &Pair| (pair.nomination, pair.priority);
+        while let Some((id, state, of)) =
+            self.checklist.find(due).map(|pair| (pair.id, pair.state, rank(pair)))
+        {
+            let expires = match state {
+                PairState::Succeeded(Consent::Answered { expires, .. }) if expires > now => expires,
+                _ => {
                     self.revoke(id);
+                    continue;
                 }
-                PairState::Succeeded(Consent::Answered { expires, next_check }) if next_check <= now => {
-                    let next_check = now + self.consent_interval();
-                    if let Some(pair) = self.checklist.get_mut(id) {
-                        pair.state = PairState::Succeeded(Consent::Answered { expires, next_check });
-                    }
-                    if index < KEPT && !self.requests.has_check(id, CheckKind::Consent) {
-                        let _ = self.start_check(id, CheckKind::Consent);
-                    }
-                }
-                _ => {}
+            };
+            let better = self.checklist.iter().filter(|other| other.is_valid() && rank(other) > of).count();
+            let next_check = now + self.consent_interval();
+            if let Some(pair) = self.checklist.get_mut(id) {
+                pair.state = PairState::Succeeded(Consent::Answered { expires, next_check });
+            }
+            if better < KEPT && !self.requests.has_check(id, CheckKind::Consent) {
+                let _ = self.start_check(id, CheckKind::Consent);
             }
         }
     }
@@ -102,5 +91,18 @@ impl Agent {
         for id in valid.map(|pair| pair.id).take(KEPT).collect::<Vec<_>>() {
             self.recheck(id);
         }
+    }
+}
+
+/// When something is to be done for a pair's consent.
+fn consent_deadline(pair: &Pair) -> Option<Instant> {
+    match pair.state {
+        PairState::Succeeded(Consent::Answered { expires, next_check }) => Some(expires.min(next_check)),
+        PairState::Succeeded(Consent::Asked { expires }) => Some(expires),
+        PairState::Succeeded(Consent::Assumed)
+        | PairState::Waiting
+        | PairState::InProgress
+        | PairState::Failed
+        | PairState::Revoked => None,
     }
 }

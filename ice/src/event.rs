@@ -43,7 +43,7 @@ pub enum State {
     Checking,
     /// A pair works; others may still be checked.
     Connected,
-    /// A pair is nominated, and no further candidates will come from either side.
+    /// A pair works, one has been nominated, and no further candidates will come from either side.
     Completed,
     /// Nothing has been heard on the selected pair for a while. It may come back by itself.
     Disconnected,
@@ -86,7 +86,7 @@ pub enum Discard {
     UnknownInterface,
     /// The first byte says STUN, the rest does not.
     Malformed,
-    /// FINGERPRINT is not the message's checksum.
+    /// FINGERPRINT is not the message's checksum, or absent from a check or its answer.
     BadFingerprint,
     /// A method or class that the agent does not serve.
     Unsupported,

@@ -27,7 +27,6 @@ pub(crate) struct Interface {
     pub(crate) id: InterfaceId,
     pub(crate) address: SocketAddr,
     pub(crate) preference: u16,
-    pub(crate) foundation: u32,
     servers: Vec<Server>,
 }
 
@@ -51,19 +50,13 @@ enum Query {
 }
 
 impl Interface {
-    pub(crate) fn new(
-        id: InterfaceId,
-        address: SocketAddr,
-        preference: u16,
-        foundation: u32,
-        config: &Config,
-    ) -> Self {
+    pub(crate) fn new(id: InterfaceId, address: SocketAddr, preference: u16, config: &Config) -> Self {
         let servers = config.stun_servers.iter().take(Config::MAX_STUN_SERVERS).copied().map(canonical);
         let usable = servers.filter(|server| is_usable(*server) && can_pair(address.ip(), server.ip()));
         // RFC 8445, Section 5.1: lite agents gather host candidates alone.
         let wanted = usable.filter(|_| !config.lite);
         let servers = wanted.map(|address| Server { address, query: Query::Due }).collect();
-        Self { id, address, preference, foundation, servers }
+        Self { id, address, preference, servers }
     }
 
     /// Whether a datagram's local address is this interface; its scope does not matter.
@@ -182,7 +175,7 @@ impl Agent {
         if self.candidates.iter().any(known) || of_interface.count() > Config::MAX_STUN_SERVERS {
             return;
         }
-        let foundation = self.foundations.local(Kind::ServerReflexive, base.ip(), Some(server.ip()));
+        let foundation = self.foundations.number(Kind::ServerReflexive, base.ip(), Some(server.ip()));
         self.candidates.push(LocalCandidate {
             interface: interface.id,
             kind: Kind::ServerReflexive,

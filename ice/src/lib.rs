@@ -68,8 +68,8 @@
 //! - RFC 6544, TCP: candidates are read and ignored.
 //!
 //! Deviations, with reasons: requests that do not authenticate get no error response, since any answer to a forger would
-//! be a change that it caused (RFC 8489, Section 9.1.3 asks for 400 and 401). A pair that has been left without an answer
-//! once no longer keeps the others of its foundation frozen. The first checks leave 5 ms apart, not 50 ms.
+//! be a change that it caused (RFC 8489, Section 9.1.3 asks for 400 and 401). No pair is
+//! frozen: with one component that would only delay. The first checks leave 5 ms apart, not 50 ms.
 //!
 //! # Contract
 //!
@@ -92,8 +92,10 @@ pub mod grammar;
 mod nomination;
 mod pair;
 mod path;
+mod remote;
 mod role;
 mod server;
+mod state;
 mod timer;
 mod transaction;
 

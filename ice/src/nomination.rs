@@ -96,6 +96,7 @@ impl Agent {
         let silence = self.config.disconnected_after;
         let rank = |pair: &&Pair| (pair.is_alive(now, silence), pair.nomination, pair.priority);
         let best = self.checklist.iter().filter(|pair| pair.is_valid()).max_by_key(rank).map(|pair| pair.id);
+        self.progress.concluded |= self.has_nominated();
         if self.progress.selected != best {
             self.progress.selected = best;
             self.stats.selected_pair_changes += u64::from(best.is_some());

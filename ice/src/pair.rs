@@ -21,8 +21,6 @@ pub(crate) struct Pair {
     pub(crate) local_priority: u32,
     pub(crate) remote_priority: u32,
     pub(crate) remote_kind: Kind,
-    pub(crate) local_foundation: u32,
-    pub(crate) remote_foundation: u32,
     pub(crate) priority: u64,
     pub(crate) state: PairState,
     /// Our address as the peer sees it, once it has answered.
@@ -44,8 +42,6 @@ pub(crate) struct Pair {
 /// How far checks of a pair have come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PairState {
-    /// Others of its foundation go first.
-    Frozen,
     /// It may be checked.
     Waiting,
     /// A check is on its way.
@@ -94,7 +90,7 @@ impl Pair {
 
     /// Whether its checks have an outcome still to come.
     pub(crate) const fn is_pending(&self) -> bool {
-        matches!(self.state, PairState::Frozen | PairState::Waiting | PairState::InProgress)
+        matches!(self.state, PairState::Waiting | PairState::InProgress)
     }
 
     pub(crate) const fn path(&self) -> Path {
@@ -103,10 +99,6 @@ impl Pair {
 
     pub(crate) const fn source(&self) -> SourceId {
         SourceId { interface: self.interface, remote: self.remote }
-    }
-
-    pub(crate) const fn foundation(&self) -> (u32, u32) {
-        (self.local_foundation, self.remote_foundation)
     }
 
     /// RFC 8445, Section 6.1.2.3: 2^32 * min(G, D) + 2 * max(G, D) + (G > D).
@@ -137,7 +129,6 @@ impl Pair {
 
     pub(crate) fn stats(&self, selected: Option<PairId>) -> PairStats {
         let phase = match self.state {
-            PairState::Frozen => PairPhase::Frozen,
             PairState::Waiting => PairPhase::Waiting,
             PairState::InProgress => PairPhase::InProgress,
             PairState::Succeeded(_) => PairPhase::Succeeded,
@@ -167,8 +158,6 @@ impl Pair {
 /// The state of a pair, as `RTCStatsIceCandidatePairState` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PairPhase {
-    /// Other pairs of its foundation go first.
-    Frozen,
     /// It may be checked.
     Waiting,
     /// A check is on its way.

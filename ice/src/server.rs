@@ -74,10 +74,13 @@ impl Agent {
         if message.method() != Method::BINDING {
             return Err(Discard::Unsupported);
         }
-        if message.verify_fingerprint() == Err(IntegrityError::Mismatch) {
+        // RFC 8445, Section 7.1: checks carry FINGERPRINT. An answer of a STUN server need not.
+        let fingerprint = message.verify_fingerprint();
+        if fingerprint == Err(IntegrityError::Mismatch) {
             return Err(Discard::BadFingerprint);
         }
         match message.class() {
+            Class::Request if fingerprint.is_err() => Err(Discard::BadFingerprint),
             Class::Request => self.on_request(now, interface, path, &message),
             Class::Success | Class::Error => self.on_response(now, path, &message),
             // RFC 8445, Section 11: a keep-alive, which asks for nothing.
@@ -212,12 +215,7 @@ impl Agent {
         }
         let address = without_scope(remote);
         let known = self.remotes.iter().position(|known| known.address == address);
-        let found = RemoteCandidate {
-            address,
-            kind: Kind::PeerReflexive,
-            priority,
-            foundation: self.foundations.unique(),
-        };
+        let found = RemoteCandidate { address, kind: Kind::PeerReflexive, priority };
         let base = self.interfaces.iter().find(|other| other.id == interface)?;
         let pair = match known.and_then(|index| self.remotes.get(index)) {
             Some(known) => self.new_pair(base, known),
@@ -256,7 +254,7 @@ impl Agent {
                     self.conclude(now);
                 }
             }
-            PairState::InProgress | PairState::Frozen | PairState::Waiting | PairState::Failed => {
+            PairState::InProgress | PairState::Waiting | PairState::Failed => {
                 pair.pending_nomination = pair.pending_nomination.max(nomination);
                 if self.requests.has_unsent(id) {
                     return;

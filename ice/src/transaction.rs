@@ -109,10 +109,6 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Request> {
-        self.requests.iter()
-    }
-
     pub(crate) fn get(&self, id: TransactionId) -> Option<&Request> {
         self.requests.iter().find(|request| request.id == id)
     }

@@ -1,11 +1,8 @@
 //! Two agents find each other over every network that lets them.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
-
-mod common;
 
 use std::time::Duration;
 
-use common::{Spec, World};
+use crate::common::{Spec, World};
 use duologue_ice::{FailureReason, Role, State};
 use duologue_netsim::NatKind;
 
@@ -119,5 +116,30 @@ fn host_to_host_takes_one_round_trip_to_a_valid_pair_and_two_to_the_nomination()
         }
         let estimate = world.host(0).agent.round_trip().unwrap();
         assert_eq!(estimate, round_trip);
+    }
+}
+
+/// Candidates one by one, as they are found, after both credentials.
+#[test]
+fn trickled_candidates_connect_while_gathering_goes_on() {
+    for seed in 0..100 {
+        let mut world =
+            World::new(&Spec::behind(seed, NatKind::PortRestricted, NatKind::FullCone).lossy(0.05));
+        world.exchange();
+        let now = world.now();
+        for index in 0..2 {
+            let address = world.addresses[index];
+            world.host(index).agent.add_interface(now, address).unwrap();
+        }
+        for _ in 0..4000 {
+            world.wait(Duration::from_millis(10));
+            world.trickle();
+            if (0..2).all(|index| world.state(index) == State::Completed) {
+                break;
+            }
+        }
+        for index in 0..2 {
+            assert_eq!(world.state(index), State::Completed, "seed {seed}");
+        }
     }
 }

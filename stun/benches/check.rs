@@ -1,5 +1,7 @@
 //! What a connectivity check costs: built, and parsed and verified, beside bare HMAC.
 
+#![expect(clippy::expect_used, reason = "a bench that fails here measures nothing")]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -27,7 +29,8 @@ fn check(c: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     group.bench_function("hmac alone", |b| {
         let (header, body) = datagram.split_at(20);
-        b.iter(|| key.sign(black_box(header), black_box(&body[..52])));
+        let (body, _) = body.split_at(52);
+        b.iter(|| key.sign(black_box(header), black_box(body)));
     });
     group.bench_function("parse and verify", |b| {
         b.iter(|| {

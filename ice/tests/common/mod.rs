@@ -1,28 +1,30 @@
 //! Agents, STUN servers and a signalling channel on the simulated network.
 
+pub(crate) mod scripted;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use duologue_ice::{Agent, Config, Discard, Event, GatheringState, Path, Received, Role, State};
-use duologue_netsim::{Addresses, InterfaceId, Link, Loss, NatKind, Network, Node, Realm};
+use duologue_netsim::{Addresses, HostId, InterfaceId, Link, Loss, NatKind, Network, Node, Realm};
 use duologue_stun::{Class, Message, Method, Writer};
 
-pub const SERVER: &str = "198.51.100.1:3478";
+pub(crate) const SERVER: &str = "198.51.100.1:3478";
 
 /// A host with an agent.
-pub struct Host {
-    pub agent: Agent,
-    pub events: Vec<(Instant, Event)>,
-    pub discards: Vec<Discard>,
-    pub payloads: Vec<(Vec<u8>, bool)>,
-    pub outbox: Vec<(Addresses, Vec<u8>)>,
-    pub sent: Vec<(Instant, Addresses, Vec<u8>)>,
-    pub keep_sent: bool,
+pub(crate) struct Host {
+    pub(crate) agent: Agent,
+    pub(crate) events: Vec<(Instant, Event)>,
+    pub(crate) discards: Vec<Discard>,
+    pub(crate) payloads: Vec<(Vec<u8>, bool)>,
+    pub(crate) outbox: Vec<(Addresses, Vec<u8>)>,
+    pub(crate) sent: Vec<(Instant, Addresses, Vec<u8>)>,
+    pub(crate) keep_sent: bool,
 }
 
 impl Host {
-    pub fn new(agent: Agent) -> Self {
+    pub(crate) fn new(agent: Agent) -> Self {
         Self {
             agent,
             events: vec![],
@@ -34,14 +36,14 @@ impl Host {
         }
     }
 
-    pub fn drain_events(&mut self, now: Instant) {
+    pub(crate) fn drain_events(&mut self, now: Instant) {
         while let Some(event) = self.agent.poll_event() {
             self.events.push((now, event));
         }
         assert_eq!(self.agent.poll_event(), None, "a second drain is empty");
     }
 
-    pub fn states(&self) -> Vec<State> {
+    pub(crate) fn states(&self) -> Vec<State> {
         let states = self.events.iter().filter_map(|(_, event)| match event {
             Event::StateChanged(state) => Some(*state),
             _ => None,
@@ -50,19 +52,19 @@ impl Host {
     }
 
     /// When a state was first told.
-    pub fn reached(&self, wanted: impl Fn(State) -> bool) -> Option<Instant> {
+    pub(crate) fn reached(&self, wanted: impl Fn(State) -> bool) -> Option<Instant> {
         self.events.iter().find_map(|(at, event)| match event {
             Event::StateChanged(state) if wanted(*state) => Some(*at),
             _ => None,
         })
     }
 
-    pub fn selected_path(&self) -> Option<Path> {
+    pub(crate) fn selected_path(&self) -> Option<Path> {
         self.agent.sending_path().map(|sending| sending.path())
     }
 
     /// Queues a payload on the sending path; false without one.
-    pub fn send(&mut self, payload: &[u8]) -> bool {
+    pub(crate) fn send(&mut self, payload: &[u8]) -> bool {
         let Some(path) = self.selected_path() else { return false };
         let addresses = Addresses { source: path.local, destination: path.remote };
         self.outbox.push((addresses, payload.to_vec()));
@@ -71,14 +73,14 @@ impl Host {
 }
 
 /// Whoever is on the network.
-pub enum Peer {
+pub(crate) enum Peer {
     Host(Box<Host>),
     /// A STUN server, with the answers that it owes.
     Server(Vec<(Addresses, Vec<u8>)>),
 }
 
 impl Peer {
-    pub fn host(&mut self) -> &mut Host {
+    pub(crate) fn host(&mut self) -> &mut Host {
         match self {
             Self::Host(host) => host,
             Self::Server(_) => panic!("a server"),
@@ -157,27 +159,30 @@ impl Node for Peer {
 }
 
 /// Two hosts, `a` controlling, and a STUN server.
-pub struct World {
-    pub network: Network,
-    pub nodes: Vec<Peer>,
-    pub cables: [InterfaceId; 2],
-    pub addresses: [SocketAddr; 2],
-    pub realms: [Realm; 2],
+pub(crate) struct World {
+    pub(crate) network: Network,
+    pub(crate) nodes: Vec<Peer>,
+    pub(crate) cables: [InterfaceId; 2],
+    pub(crate) addresses: [SocketAddr; 2],
+    pub(crate) realms: [Realm; 2],
+    pub(crate) hosts: [HostId; 2],
+    /// The agents' own ids of their first interfaces, once gathered.
+    pub(crate) interfaces: Vec<duologue_ice::InterfaceId>,
     told: [usize; 2],
 }
 
 /// What a world is like.
 #[derive(Clone)]
-pub struct Spec {
-    pub seed: u64,
-    pub nats: [Option<NatKind>; 2],
-    pub link: Link,
-    pub configs: [Config; 2],
-    pub roles: [Role; 2],
+pub(crate) struct Spec {
+    pub(crate) seed: u64,
+    pub(crate) nats: [Option<NatKind>; 2],
+    pub(crate) link: Link,
+    pub(crate) configs: [Config; 2],
+    pub(crate) roles: [Role; 2],
 }
 
 impl Spec {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let link = Link { delay: Duration::from_millis(25), ..Link::default() };
         Self {
             seed,
@@ -189,7 +194,7 @@ impl Spec {
     }
 
     /// Both behind NATs, asking the server for their addresses.
-    pub fn behind(seed: u64, a: NatKind, b: NatKind) -> Self {
+    pub(crate) fn behind(seed: u64, a: NatKind, b: NatKind) -> Self {
         let mut spec = Self { nats: [Some(a), Some(b)], ..Self::new(seed) };
         for config in &mut spec.configs {
             config.stun_servers.push(SERVER.parse().unwrap());
@@ -197,26 +202,27 @@ impl Spec {
         spec
     }
 
-    pub fn lossy(mut self, probability: f64) -> Self {
+    pub(crate) fn lossy(mut self, probability: f64) -> Self {
         self.link.loss = if probability > 0.0 { Loss::Random(probability) } else { Loss::None };
         self
     }
 }
 
-pub fn seed(seed: u64, who: u8) -> [u8; 32] {
+pub(crate) fn seed(seed: u64, who: u8) -> [u8; 32] {
     let mut bytes = [who; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     bytes
 }
 
 impl World {
-    pub fn new(spec: &Spec) -> Self {
+    pub(crate) fn new(spec: &Spec) -> Self {
         let mut network = Network::new(spec.seed);
         let now = network.now();
         let mut nodes = vec![];
         let mut cables = vec![];
         let mut addresses = vec![];
         let mut realms = vec![];
+        let mut hosts = vec![];
         for (index, nat) in spec.nats.iter().enumerate() {
             let public: IpAddr = format!("192.0.2.{}", index + 1).parse().unwrap();
             let (realm, ip) = match nat {
@@ -235,6 +241,7 @@ impl World {
             nodes.push(Peer::Host(Box::new(Host::new(agent))));
             addresses.push(SocketAddr::new(ip, 5000));
             realms.push(realm);
+            hosts.push(host);
         }
         let server = network.add_host();
         let ip: SocketAddr = SERVER.parse().unwrap();
@@ -246,28 +253,31 @@ impl World {
             cables: cables.try_into().unwrap(),
             addresses: addresses.try_into().unwrap(),
             realms: realms.try_into().unwrap(),
+            hosts: hosts.try_into().unwrap(),
+            interfaces: vec![],
             told: [0, 0],
         }
     }
 
-    pub fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         self.network.now()
     }
 
-    pub fn host(&mut self, index: usize) -> &mut Host {
+    pub(crate) fn host(&mut self, index: usize) -> &mut Host {
         self.nodes[index].host()
     }
 
-    pub fn state(&mut self, index: usize) -> State {
+    pub(crate) fn state(&mut self, index: usize) -> State {
         self.host(index).agent.state()
     }
 
     /// Both add their interface and gather to the end.
-    pub fn gather(&mut self) {
+    pub(crate) fn gather(&mut self) {
         let now = self.now();
         for index in 0..2 {
             let address = self.addresses[index];
-            self.host(index).agent.add_interface(now, address).unwrap();
+            let interface = self.host(index).agent.add_interface(now, address).unwrap();
+            self.interfaces.push(interface);
             self.host(index).drain_events(now);
         }
         self.run(Duration::from_secs(20), |nodes| {
@@ -276,13 +286,13 @@ impl World {
     }
 
     /// Carries both descriptions over at once, candidates and their end inside.
-    pub fn exchange(&mut self) {
+    pub(crate) fn exchange(&mut self) {
         self.describe(0, 1);
         self.describe(1, 0);
     }
 
     /// Carries one description over.
-    pub fn describe(&mut self, from: usize, to: usize) {
+    pub(crate) fn describe(&mut self, from: usize, to: usize) {
         let now = self.now();
         let agent = &self.host(from).agent;
         let credentials = agent.local_credentials().clone();
@@ -297,7 +307,7 @@ impl World {
     }
 
     /// Carries over what candidates have been told since the last call.
-    pub fn trickle(&mut self) {
+    pub(crate) fn trickle(&mut self) {
         for (from, to) in [(0, 1), (1, 0)] {
             let now = self.now();
             let told = self.told[from];
@@ -315,17 +325,17 @@ impl World {
         }
     }
 
-    pub fn run(&mut self, time: Duration, done: impl FnMut(&mut [Peer]) -> bool) -> bool {
+    pub(crate) fn run(&mut self, time: Duration, done: impl FnMut(&mut [Peer]) -> bool) -> bool {
         let limit = self.now() + time;
         self.network.run_until(&mut self.nodes, limit, done)
     }
 
-    pub fn wait(&mut self, time: Duration) {
+    pub(crate) fn wait(&mut self, time: Duration) {
         self.run(time, |_| false);
     }
 
     /// Runs until both have a nominated pair, or have failed.
-    pub fn connect(&mut self) -> bool {
+    pub(crate) fn connect(&mut self) -> bool {
         self.run(Duration::from_secs(120), |nodes| {
             nodes[..2]
                 .iter_mut()
@@ -334,7 +344,7 @@ impl World {
         (0..2).all(|index| self.state(index) == State::Completed)
     }
 
-    pub fn connected(spec: &Spec) -> Self {
+    pub(crate) fn connected(spec: &Spec) -> Self {
         let mut world = Self::new(spec);
         world.gather();
         world.exchange();
@@ -345,7 +355,7 @@ impl World {
 
 impl World {
     /// When a host first told a state.
-    pub fn nodes_reached(&self, index: usize, wanted: State) -> Instant {
+    pub(crate) fn nodes_reached(&self, index: usize, wanted: State) -> Instant {
         match &self.nodes[index] {
             Peer::Host(host) => host.reached(|state| state == wanted).unwrap(),
             Peer::Server(_) => panic!("a server"),

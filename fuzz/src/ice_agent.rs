@@ -1,0 +1,235 @@
+//! A sequence of operations on two agents whose datagrams a hostile network carries.
+//!
+//! The HMAC is a null provider, so that the fuzzer's messages are believed: what is checked is that nothing panics,
+//! grows past its bound, or makes a deadline lie in the past.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arbitrary::{Arbitrary, Unstructured};
+use duologue_ice::{Agent, Candidate, Config, InterfaceId, Path, Role, State};
+use duologue_stun::crypto::{HmacKey, HmacProvider};
+
+#[derive(Debug)]
+struct Null;
+
+impl HmacProvider for Null {
+    fn key(&self, _secret: &[u8]) -> Box<dyn HmacKey> {
+        Box::new(Self)
+    }
+}
+
+impl HmacKey for Null {
+    fn sign(&self, _header: &[u8], _body: &[u8]) -> [u8; 20] {
+        [0; 20]
+    }
+
+    fn verify(&self, _header: &[u8], _body: &[u8], tag: &[u8; 20]) -> bool {
+        *tag == [0; 20]
+    }
+}
+
+static NULL: Null = Null;
+
+#[derive(Debug, Arbitrary)]
+enum Op<'a> {
+    Advance(u16),
+    Back(u16),
+    Transmit { who: bool, room: u16 },
+    Deliver { duplicate: bool },
+    DeliverElsewhere { port: u8 },
+    Drop,
+    Mutate { at: u8, value: u8 },
+    Inject { who: bool, port: u8, bytes: &'a [u8] },
+    Candidate { who: bool, port: u8, kind: u8 },
+    CandidateText { who: bool, text: &'a str },
+    Describe { who: bool },
+    Role { who: bool, controlling: bool },
+    Lite { who: bool, lite: bool },
+    Interface { who: bool, port: u8 },
+    RemoveInterface { who: bool, index: u8 },
+    Done { who: bool },
+    Events { who: bool },
+    Close { who: bool },
+}
+
+struct World {
+    now: Instant,
+    agents: [Agent; 2],
+    interfaces: [Vec<InterfaceId>; 2],
+    wire: VecDeque<(usize, Path, Vec<u8>)>,
+}
+
+/// Runs the operations that the bytes spell.
+pub fn run(data: &[u8]) {
+    let mut input = Unstructured::new(data);
+    let flags = u8::arbitrary(&mut input).unwrap_or_default();
+    let mut config = Config::new(&NULL);
+    config.lite = flags & 1 != 0;
+    config.max_pairs = if flags & 2 != 0 { 3 } else { 100 };
+    config.patience = Duration::from_secs(u64::from(flags >> 4));
+    if flags & 4 != 0 {
+        config.stun_servers = vec![address(200), address(201)];
+    }
+    let lite = Arc::new(config.clone());
+    config.lite = false;
+    let now = start();
+    let agents = [Agent::new(lite, [1; 32], now), Agent::new(Arc::new(config), [2; 32], now)];
+    let mut world = World { now, agents, interfaces: [vec![], vec![]], wire: VecDeque::new() };
+    let mut steps = 0;
+    while let Ok(op) = Op::arbitrary(&mut input) {
+        world.step(op);
+        world.check();
+        steps += 1;
+        if steps > 2000 || input.is_empty() {
+            break;
+        }
+    }
+}
+
+impl World {
+    fn step(&mut self, op: Op<'_>) {
+        match op {
+            Op::Advance(ms) => {
+                self.now += Duration::from_millis(u64::from(ms));
+                for agent in &mut self.agents {
+                    agent.handle_timeout(self.now);
+                    assert!(agent.poll_timeout().is_none_or(|next| next > self.now));
+                }
+            }
+            // Time that goes back does nothing.
+            Op::Back(ms) => {
+                let before = self.now.checked_sub(Duration::from_millis(u64::from(ms))).unwrap_or(self.now);
+                self.agents.iter_mut().for_each(|agent| agent.handle_timeout(before));
+            }
+            Op::Transmit { who, room } => self.transmit(usize::from(who), usize::from(room)),
+            Op::Deliver { duplicate } => {
+                if let Some((to, path, bytes)) = self.wire.pop_front() {
+                    self.deliver(to, path, &bytes);
+                    if duplicate {
+                        self.deliver(to, path, &bytes);
+                    }
+                }
+            }
+            Op::DeliverElsewhere { port } => {
+                if let Some((to, path, bytes)) = self.wire.pop_front() {
+                    self.deliver(to, Path::udp(path.local, address(port)), &bytes);
+                }
+            }
+            Op::Drop => drop(self.wire.pop_front()),
+            Op::Mutate { at, value } => {
+                if let Some(byte) =
+                    self.wire.front_mut().and_then(|(.., bytes)| bytes.get_mut(usize::from(at)))
+                {
+                    *byte = value;
+                }
+            }
+            Op::Inject { who, port, bytes } => {
+                let path = Path::udp(address(u8::from(who)), address(port));
+                self.deliver(usize::from(who), path, bytes);
+            }
+            other => self.control(other),
+        }
+    }
+
+    fn control(&mut self, op: Op<'_>) {
+        let now = self.now;
+        match op {
+            Op::Candidate { who, port, kind } => {
+                let kind = ["host", "srflx", "prflx", "relay"][usize::from(kind % 4)];
+                let port = address(port).port();
+                let text = format!("{kind} 1 udp {} 192.0.2.1 {port} typ {kind}", u32::from(port) << 12);
+                if let Ok(candidate) = text.parse::<Candidate>() {
+                    self.agent(who).add_remote_candidate(now, &candidate);
+                }
+            }
+            Op::CandidateText { who, text } => {
+                if let Ok(candidate) = text.parse::<Candidate>() {
+                    self.agent(who).add_remote_candidate(now, &candidate);
+                }
+            }
+            Op::Describe { who } => {
+                let credentials = self.agents[usize::from(!who)].local_credentials().clone();
+                let _ = self.agent(who).set_remote_credentials(now, credentials);
+            }
+            Op::Role { who, controlling } => {
+                let role = if controlling { Role::Controlling } else { Role::Controlled };
+                self.agent(who).set_role(now, role);
+            }
+            Op::Lite { who, lite } => self.agent(who).set_remote_lite(now, lite),
+            Op::Interface { who, port } => {
+                // The first one is where injected datagrams go.
+                let own = if self.interfaces[usize::from(who)].is_empty() { u8::from(who) } else { port };
+                if let Ok(id) = self.agent(who).add_interface(now, address(own)) {
+                    self.interfaces[usize::from(who)].push(id);
+                }
+            }
+            Op::RemoveInterface { who, index } => {
+                if let Some(id) = self.interfaces[usize::from(who)].get(usize::from(index)).copied() {
+                    self.agent(who).remove_interface(now, id);
+                }
+            }
+            Op::Done { who } => self.agent(who).end_of_remote_candidates(now),
+            Op::Events { who } => {
+                let count = std::iter::from_fn(|| self.agent(who).poll_event()).take(1000).count();
+                assert!(count < 1000, "a drain ends");
+                assert_eq!(self.agent(who).poll_event(), None);
+            }
+            Op::Close { who } => self.agent(who).close(now),
+            _ => {}
+        }
+    }
+
+    fn agent(&mut self, who: bool) -> &mut Agent {
+        &mut self.agents[usize::from(who)]
+    }
+
+    fn transmit(&mut self, who: usize, room: usize) {
+        for _ in 0..1000 {
+            let mut out = b"before".to_vec();
+            let Some(transmit) = self.agents[who].poll_transmit(self.now, room, &mut out) else {
+                assert_eq!(out, b"before");
+                return;
+            };
+            assert!(transmit.len <= room && out.len() == transmit.len + 6);
+            let arrived = Path::udp(transmit.path.remote, transmit.path.local);
+            if self.wire.len() < 500 {
+                self.wire.push_back((1 - who, arrived, out.split_off(6)));
+            }
+        }
+        panic!("a drain does not end");
+    }
+
+    fn deliver(&mut self, to: usize, path: Path, bytes: &[u8]) {
+        let before = self.agents[to].stats().discarded_total();
+        let outcome = self.agents[to].handle_datagram(self.now, path, &mut bytes.to_vec()).map(drop);
+        let after = self.agents[to].stats().discarded_total();
+        assert_eq!(after - before, u64::from(outcome.is_err()));
+    }
+
+    fn check(&mut self) {
+        for agent in &mut self.agents {
+            assert!(agent.pairs().count() <= 100);
+            assert!(agent.local_candidates().count() <= 32 * 10);
+            assert!(agent.pairs().filter(|pair| pair.selected).count() <= 1);
+            let over = matches!(agent.state(), State::Closed | State::Failed(_));
+            assert!(!over || agent.sending_path().is_none() && agent.poll_timeout().is_none());
+            let working = matches!(agent.state(), State::Connected | State::Completed);
+            assert!(!working || agent.sending_path().is_some());
+        }
+    }
+}
+
+fn address(port: u8) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], 5000 + u16::from(port)))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "virtual time begins somewhere, and reads the clock never again"
+)]
+fn start() -> Instant {
+    Instant::now()
+}

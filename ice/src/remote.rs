@@ -1,0 +1,94 @@
+//! The peer's candidates: which are taken, and the pairs they make (RFC 8445, Section 6.1.2; RFC 8838).
+
+use std::net::SocketAddr;
+
+use duologue_stun::canonical;
+
+use crate::agent::{Agent, without_scope};
+use crate::candidate::{Kind, RemoteCandidate, can_pair, is_usable, priority};
+use crate::gather::Interface;
+use crate::grammar::{Candidate, Protocol};
+use crate::pair::{Pair, PairCounters, PairState};
+use crate::path::{InterfaceId, PairId};
+
+impl Agent {
+    /// Whether the candidate is one to make pairs with.
+    pub(crate) fn accept_remote(&mut self, candidate: &Candidate) -> bool {
+        let Some(address) = candidate.socket_address().map(canonical).filter(|address| is_usable(*address))
+        else {
+            return false;
+        };
+        let Some(kind) = Kind::of(&candidate.kind) else { return false };
+        let ufrag = self.remote.as_ref().map(|remote| remote.credentials.ufrag());
+        let is_current = match (candidate.ufrag(), ufrag) {
+            (Some(theirs), Some(known)) => theirs == known,
+            _ => true,
+        };
+        if candidate.protocol != Protocol::Udp || candidate.component != 1 || !is_current {
+            return false;
+        }
+        if let Some(known) = self.remotes.iter_mut().find(|known| known.address == address) {
+            // A signalled candidate that was found as peer-reflexive before: its pairs stay as they are.
+            if known.kind == Kind::PeerReflexive && kind != Kind::PeerReflexive {
+                *known = RemoteCandidate { address, kind, priority: candidate.priority };
+                self.update_pairs(address, kind, candidate.priority);
+            }
+            return true;
+        }
+        if self.remotes.len() >= usize::from(self.config.max_remote_candidates) {
+            return false;
+        }
+        self.remotes.push(RemoteCandidate { address, kind, priority: candidate.priority });
+        let index = self.remotes.len() - 1;
+        for interface in self.interfaces.iter().map(|interface| interface.id).collect::<Vec<_>>() {
+            self.pair_up(interface, index);
+        }
+        true
+    }
+
+    fn update_pairs(&mut self, remote: SocketAddr, kind: Kind, priority: u32) {
+        let role = self.role;
+        for pair in self.checklist.iter_mut().filter(|pair| without_scope(pair.remote) == remote) {
+            pair.remote_kind = kind;
+            pair.remote_priority = priority;
+            pair.set_priority(role);
+        }
+    }
+
+    /// RFC 8445, Section 6.1.2.2: a pair of a signalled remote candidate and one of our bases.
+    pub(crate) fn pair_up(&mut self, interface: InterfaceId, remote: usize) {
+        let Some(interface) = self.interfaces.iter().find(|other| other.id == interface) else { return };
+        let Some(remote) = self.remotes.get(remote) else { return };
+        if can_pair(interface.address.ip(), remote.address.ip()) {
+            let pair = self.new_pair(interface, remote);
+            if self.checklist.at(pair.interface, pair.remote).is_none() {
+                let _ = self.checklist.insert(pair, usize::from(self.config.max_pairs), false);
+            }
+        }
+    }
+
+    pub(crate) fn new_pair(&self, interface: &Interface, remote: &RemoteCandidate) -> Pair {
+        let mut pair = Pair {
+            id: PairId(0),
+            interface: interface.id,
+            local: interface.address,
+            remote: interface.scoped(remote.address),
+            local_priority: priority(Kind::Host, interface.preference),
+            remote_priority: remote.priority,
+            remote_kind: remote.kind,
+            priority: 0,
+            state: PairState::Waiting,
+            mapped: None,
+            nomination: None,
+            pending_nomination: None,
+            refused_nomination: false,
+            heard: None,
+            qualified: false,
+            qualified_announced: false,
+            round_trip: None,
+            counters: PairCounters::default(),
+        };
+        pair.set_priority(self.role);
+        pair
+    }
+}

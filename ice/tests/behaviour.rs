@@ -1,0 +1,17 @@
+//! The agent through its public interface alone, on virtual time.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    reason = "a test that fails here has found its fault"
+)]
+
+mod common;
+mod connect;
+mod consent;
+mod contract;
+mod hostile;
+mod known_faults;
+mod protocol;
