@@ -94,7 +94,7 @@ for (const iceLite of [false, true]) {
       test('sees the server close', async () => {
         const { peer, line } = await connect(role, { iceLite });
         await line.echo('hello');
-        await server.post(`/close?id=${peer.id}`);
+        await server.request(`/close?id=${peer.id}`, {});
         await within('DTLS closed', () => peer.pc.dtlsTransports.every((transport) => transport.state === 'closed'));
       });
     });
@@ -138,23 +138,23 @@ class Peer {
   async offer() {
     await this.pc.setLocalDescription(await this.pc.createOffer());
     this.sent = await this.gathered();
-    const { status, body } = await server.post('/offer', this.sent);
-    assert.equal(status, 200, JSON.stringify(body));
+    const { status, text, body } = await server.request('/offer', this.sent);
+    assert.equal(status, 200, text);
     this.id = body.id;
     this.got = body;
     await this.pc.setRemoteDescription({ type: body.type, sdp: body.sdp });
   }
 
   async answer() {
-    const { status, body } = await server.post('/offer-me', { data: true });
-    assert.equal(status, 200, JSON.stringify(body));
+    const { status, text, body } = await server.request('/offer-me', { data: true });
+    assert.equal(status, 200, text);
     this.id = body.id;
     this.got = body;
     await this.pc.setRemoteDescription({ type: body.type, sdp: body.sdp });
     await this.pc.setLocalDescription(await this.pc.createAnswer());
     this.sent = await this.gathered();
-    const reply = await server.post(`/answer?id=${this.id}`, this.sent);
-    assert.equal(reply.status, 200, JSON.stringify(reply.body));
+    const reply = await server.request(`/answer?id=${this.id}`, this.sent);
+    assert.equal(reply.status, 200, reply.text);
   }
 }
 
