@@ -1,1 +1,111 @@
-//! A sans-IO ICE agent: gathering, checks, nomination, consent.
+//! A sans-IO ICE agent: gathering, connectivity checks, nomination and consent.
+//!
+//! [`Agent`] is one agent with one stream of one component, the bundled transport of WebRTC. It opens no socket and
+//! reads no clock: the embedder says which addresses it can send from, hands over every datagram, sends what
+//! [`Agent::poll_transmit`] writes, and comes back when [`Agent::poll_timeout`] says. Datagrams that are not STUN pass
+//! through with the name of their source and whether that source is trustworthy.
+//!
+//! # Example
+//!
+//! Two agents on one host connect; the datagrams are carried by hand.
+//!
+//! ```
+//! # #[cfg(feature = "rust-crypto")] {
+//! use std::sync::Arc;
+//! use std::time::{Duration, Instant};
+//!
+//! use duologue_ice::{Agent, Config, Role, State};
+//!
+//! # #[expect(clippy::disallowed_methods, reason = "an example begins its virtual time somewhere")]
+//! let mut now = Instant::now();
+//! let config = Arc::new(Config::default());
+//! let mut agents = [1, 2].map(|n| Agent::new(Arc::clone(&config), [n; 32], now));
+//! let [a, b] = &mut agents;
+//! a.set_role(now, Role::Controlling);
+//! b.set_role(now, Role::Controlled);
+//! a.add_interface(now, "127.0.0.1:1000".parse()?)?;
+//! b.add_interface(now, "127.0.0.1:2000".parse()?)?;
+//! for (one, other) in [(0, 1), (1, 0)] {
+//!     // What signalling carries: credentials and candidates.
+//!     let credentials = agents[other].local_credentials().clone();
+//!     let candidates: Vec<_> = agents[other].local_candidates().collect();
+//!     agents[one].set_remote_credentials(now, credentials)?;
+//!     for candidate in candidates {
+//!         agents[one].add_remote_candidate(now, &candidate);
+//!     }
+//!     agents[one].end_of_remote_candidates(now);
+//! }
+//!
+//! let mut datagram = Vec::new();
+//! while agents.iter().any(|agent| agent.state() != State::Completed) {
+//!     for (from, to) in [(0, 1), (1, 0)] {
+//!         while let Some(sent) = agents[from].poll_transmit(now, 1500, &mut datagram) {
+//!             let arrived = duologue_ice::Path::udp(sent.path.remote, sent.path.local);
+//!             let _ = agents[to].handle_datagram(now, arrived, &mut datagram);
+//!             datagram.clear();
+//!         }
+//!         while let Some(event) = agents[from].poll_event() {
+//!             println!("{event:?}");
+//!         }
+//!     }
+//!     now += Duration::from_millis(1);
+//!     agents.iter_mut().for_each(|agent| agent.handle_timeout(now));
+//! }
+//! assert!(agents[0].sending_path().is_some());
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # RFC checklist
+//!
+//! - RFC 8445, Section 5.1: host and server-reflexive candidates, priorities, foundations. Relayed ones: not built.
+//! - Section 6.1: roles, pairs, pruning, states, pacing. One checklist with one component.
+//! - Section 7.2 and 7.3: checks, peer-reflexive candidates, triggered checks, role conflicts.
+//! - Section 8: regular nomination; a controlled agent follows any nomination, aggressive ones too, by priority.
+//! - Section 9, restarts: not built; other credentials are refused.
+//! - Section 2.5: lite agents, also two of them.
+//! - RFC 7675: consent; RFC 8838 and RFC 8863: trickling and patience; RFC 8421: both IP versions.
+//! - RFC 6544, TCP: candidates are read and ignored.
+//!
+//! Deviations, with reasons: requests that do not authenticate get no error response, since any answer to a forger would
+//! be a change that it caused (RFC 8489, Section 9.1.3 asks for 400 and 401). A pair that has been left without an answer
+//! once no longer keeps the others of its foundation frozen. The first checks leave 5 ms apart, not 50 ms.
+//!
+//! # Contract
+//!
+//! Time is an argument, and never goes back: the agent keeps the latest it has seen. Equal configuration, seed and inputs
+//! give equal outputs. `poll_transmit` appends at most one datagram, `None` for lack of room loses nothing. After
+//! `handle_timeout(t)` the next deadline is `None` or later than `t`. Unauthenticated datagrams change nothing but a
+//! counter. Events are flags and bounded; the table of requests, pairs and candidates is bounded by [`Config`]. The seed
+//! is a secret: reused, it repeats passwords and transaction ids, by which an off-path attacker could forge answers.
+
+mod agent;
+mod candidate;
+mod check;
+mod checklist;
+mod config;
+mod consent;
+mod credentials;
+mod event;
+mod gather;
+pub mod grammar;
+mod nomination;
+mod pair;
+mod path;
+mod role;
+mod server;
+mod timer;
+mod transaction;
+
+pub use agent::Agent;
+pub use candidate::Kind;
+pub use config::Config;
+pub use credentials::Credentials;
+pub use event::{
+    CredentialsError, Discard, Event, FailureReason, GatheringState, InterfaceError, RemoteCredentialsError,
+    State, Stats, TransactionReport,
+};
+pub use grammar::Candidate;
+pub use pair::{PairPhase, PairStats};
+pub use path::{InterfaceId, PairId, Path, Received, SendingPath, SourceId, Transmit, Transport};
+pub use role::Role;

@@ -1,1 +1,61 @@
 //! Session descriptions and offer/answer negotiation for WebRTC, without IO.
+//!
+//! [`SessionDescription`] is a description as a typed value: it parses from text ([`FromStr`](std::str::FromStr),
+//! or [`SessionDescription::parse`] with other [`Limits`]) and prints back ([`Display`](std::fmt::Display)) with
+//! every attribute it had, the unknown ones included. [`jsep::Negotiator`] keeps the signalling state of one peer
+//! connection: it creates offers and answers, takes in those of the peer, and says what both agreed upon.
+//!
+//! # Sources
+//! - [RFC 8866](https://www.rfc-editor.org/rfc/rfc8866) SDP; [RFC 3264](https://www.rfc-editor.org/rfc/rfc3264) offer/answer
+//! - [RFC 8829](https://www.rfc-editor.org/rfc/rfc8829) JSEP: signalling states, rollback, the `max-bundle` policy
+//! - [RFC 8839](https://www.rfc-editor.org/rfc/rfc8839) ICE; candidates are kept whole, `duologue-ice` types them
+//! - [RFC 8841](https://www.rfc-editor.org/rfc/rfc8841) SCTP over DTLS; [RFC 8842](https://www.rfc-editor.org/rfc/rfc8842)
+//!   DTLS roles; [RFC 8122](https://www.rfc-editor.org/rfc/rfc8122) fingerprints
+//! - [RFC 9143](https://www.rfc-editor.org/rfc/rfc9143) BUNDLE; [RFC 5888](https://www.rfc-editor.org/rfc/rfc5888) groups
+//!
+//! Audio and video sections are parsed and kept, and answered as rejected.
+//!
+//! ```
+//! use duologue_sdp::jsep::{Config, LocalTransport, Negotiator, SdpType};
+//! use std::sync::Arc;
+//!
+//! # fn transport(name: &str) -> LocalTransport {
+//! #     LocalTransport {
+//! #         ice_ufrag: format!("{name}ufrag").into(),
+//! #         ice_pwd: format!("{name}passwordpasswordpassword").as_str().into(),
+//! #         ice_lite: false,
+//! #         fingerprints: vec![format!("sha-256 {}", ["AA"; 32].join(":")).parse().unwrap()],
+//! #         tls_id: "0123456789abcdef0123".into(),
+//! #     }
+//! # }
+//! let mut alice = Negotiator::new(Arc::new(Config::default()), transport("alice"), 1);
+//! let mut bob = Negotiator::new(Arc::new(Config::default()), transport("bob"), 2);
+//!
+//! alice.request_data();
+//! let offer = alice.create_offer()?;
+//! alice.set_local_description(SdpType::Offer, &offer)?;
+//! bob.set_remote_description(SdpType::Offer, &offer.to_string().parse()?)?;
+//! let answer = bob.create_answer()?;
+//! bob.set_local_description(SdpType::Answer, &answer)?;
+//! alice.set_remote_description(SdpType::Answer, &answer.to_string().parse()?)?;
+//! assert!(alice.data().is_some() && bob.data().is_some());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod attribute;
+mod error;
+pub mod jsep;
+mod lexer;
+mod media;
+mod session;
+mod transport;
+mod writer;
+
+pub use attribute::{Attribute, Direction};
+pub use error::{Limits, ParseError, Rule};
+pub use media::{Media, MediaKind};
+pub use session::{Bandwidth, Connection, Origin, SessionDescription};
+pub use transport::{Fingerprint, HashFunction, MAX_DIGEST, ParseFingerprintError, Secret, Setup};
+
+/// A short text; up to 24 bytes stay off the heap.
+pub use compact_str::CompactString as Text;

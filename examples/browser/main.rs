@@ -1,0 +1,54 @@
+//! A page that opens a data channel to this program, and the endpoint behind it that any client can be pointed at.
+//!
+//! `cargo run --release --example browser`, then open the address that it prints. One thread serves HTTP and all peers;
+//! the peers share one UDP socket per interface address, told apart by a `Demux`.
+//!
+//! Over HTTP, with JSON, candidates inside the descriptions:
+//! - `POST /offer` `{type, sdp}` gives `{type: "answer", sdp, id}`; `?id=ID` a further offer for that connection,
+//!   `?negotiated=N` makes a channel "negotiated" with id N besides;
+//! - `POST /offer-me` `{data?}` gives `{type: "offer", sdp, id}` with a channel "from-sut"; then `POST /answer?id=ID`;
+//! - `GET /state?id=ID`; `POST /close?id=ID`.
+//!
+//! Every message is echoed on its channel; a channel whose label starts with "close-me" is closed after its first one.
+
+mod http;
+mod peer;
+mod server;
+
+use clap::Parser;
+use std::net::SocketAddr;
+use tokio::sync::mpsc;
+
+/// Serves a page that opens a peer connection to this program.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Where to serve HTTP.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// The UDP port of all peers, on every interface address; 0 takes a free one for each.
+    #[arg(long, default_value_t = 0)]
+    udp_port: u16,
+    /// Runs ICE as a lite agent.
+    #[arg(long)]
+    lite: bool,
+}
+
+/// Commands that wait for the peers' loop; HTTP waits when there are more.
+const COMMANDS: usize = 64;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let args = Args::parse();
+    let (commands, received) = mpsc::channel(COMMANDS);
+    let listener = tokio::net::TcpListener::bind(args.listen).await?;
+    let server = server::Server::bind(args.udp_port, args.lite)?;
+    println!("http://{}", listener.local_addr()?);
+    for address in server.addresses() {
+        println!("udp {address}");
+    }
+    tokio::select! {
+        served = axum::serve(listener, http::router(commands)) => served?,
+        ran = server.run(received) => ran?,
+    }
+    Ok(())
+}

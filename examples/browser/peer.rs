@@ -1,0 +1,127 @@
+//! One peer and what this program does with it: it echoes.
+
+use duologue::sctp::Reliability;
+use duologue::sdp::jsep::SdpType;
+use duologue::{
+    ChannelConfig, ChannelId, ChannelState, CloseReason, ConnectionState, CreateError, Event, Message,
+    PeerConnection, SendError,
+};
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::time::Instant;
+
+pub(crate) struct Peer {
+    pub(crate) connection: PeerConnection,
+    /// Messages that found the send buffer full.
+    held: VecDeque<Message>,
+    ended: Option<CloseReason>,
+}
+
+impl Peer {
+    pub(crate) fn new(connection: PeerConnection) -> Self {
+        Self { connection, held: VecDeque::new(), ended: None }
+    }
+
+    /// Whether the connection has ended and nothing is to be expected of it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    pub(crate) fn open_channel(&mut self, now: Instant, label: &str) -> Result<ChannelId, CreateError> {
+        self.connection.create_data_channel(now, label, ChannelConfig::default())
+    }
+
+    pub(crate) fn open_negotiated(&mut self, now: Instant, stream: u16) -> Result<ChannelId, CreateError> {
+        let mut config = ChannelConfig::default();
+        config.negotiated = Some(stream);
+        self.connection.create_data_channel(now, "negotiated", config)
+    }
+
+    /// Our description with its candidates, as HTTP answers it.
+    pub(crate) fn description(&self, id: u64, kind: SdpType) -> Value {
+        let sdp = self.connection.local_description().map(|sdp| sdp.to_string());
+        json!({ "type": kind.name(), "sdp": sdp, "id": id })
+    }
+
+    /// What `GET /state` answers.
+    pub(crate) fn state(&self) -> Value {
+        let channels = self.connection.data_channels().map(|(_, channel)| {
+            let config = channel.config();
+            let (retransmits, lifetime) = match config.reliability {
+                Reliability::MaxRetransmits(count) => (Some(count), None),
+                Reliability::MaxLifetime(time) => (None, Some(time.as_millis())),
+                _ => (None, None),
+            };
+            json!({
+                "label": config.label,
+                "state": state_name(channel.state()),
+                "ordered": config.ordered,
+                "protocol": config.protocol,
+                "maxRetransmits": retransmits,
+                "maxPacketLifeTime": lifetime,
+            })
+        });
+        json!({
+            "connectionState": self.connection_state().name(),
+            "channels": channels.collect::<Vec<_>>(),
+            "tracks": [],
+        })
+    }
+
+    /// A connection whose handshake failed stays `failed`.
+    fn connection_state(&self) -> ConnectionState {
+        match self.ended {
+            Some(CloseReason::Dtls(_)) => ConnectionState::Failed,
+            _ => self.connection.connection_state(),
+        }
+    }
+
+    /// Takes what the connection has to tell, and echoes what it has received.
+    pub(crate) fn work(&mut self, now: Instant, id: u64) {
+        while let Some(event) = self.connection.poll_event() {
+            match event {
+                Event::ConnectionStateChange(state) => println!("{id}: {}", state.name()),
+                Event::Secured(with) => println!("{id}: {:?} {}", with.version, with.cipher_suite.name()),
+                Event::Closed(reason) => {
+                    println!("{id}: {reason}");
+                    self.ended = Some(reason);
+                }
+                _ => {}
+            }
+        }
+        while let Some(message) = self.held.pop_front().or_else(|| self.connection.recv()) {
+            if let Err(held) = self.echo(now, message) {
+                self.held.push_front(held);
+                return;
+            }
+        }
+    }
+
+    /// Sends a message back. When there is no room for it, it comes back to be tried again.
+    fn echo(&mut self, now: Instant, message: Message) -> Result<(), Message> {
+        let Message { channel, kind, payload } = message;
+        let Some(closes) =
+            self.connection.data_channel(channel).map(|one| one.config().label.starts_with("close-me"))
+        else {
+            return Ok(());
+        };
+        match self.connection.send(now, channel, kind, payload) {
+            Err(SendError::BufferFull(payload)) => return Err(Message { channel, kind, payload }),
+            // The channel is closing: nobody waits for the echo any more.
+            Ok(()) | Err(_) => {}
+        }
+        if closes {
+            self.connection.close_data_channel(now, channel);
+        }
+        Ok(())
+    }
+}
+
+fn state_name(state: ChannelState) -> &'static str {
+    match state {
+        ChannelState::Connecting => "connecting",
+        ChannelState::Open => "open",
+        ChannelState::Closing => "closing",
+        ChannelState::Closed => "closed",
+    }
+}

@@ -1,0 +1,183 @@
+//! Local and remote candidates and their priorities (RFC 8445, Section 5.1).
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::grammar::{Candidate, CandidateAddress, CandidateKind};
+use crate::path::InterfaceId;
+
+/// What kinds of candidates a pair's ends are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// An interface's own address.
+    Host,
+    /// As a STUN server sees it.
+    ServerReflexive,
+    /// As the peer sees it.
+    PeerReflexive,
+    /// On a TURN server.
+    Relayed,
+}
+
+impl Kind {
+    /// The kind of a signalled candidate, when it is a known one.
+    pub(crate) const fn of(kind: &CandidateKind) -> Option<Self> {
+        match kind {
+            CandidateKind::Host => Some(Self::Host),
+            CandidateKind::ServerReflexive => Some(Self::ServerReflexive),
+            CandidateKind::PeerReflexive => Some(Self::PeerReflexive),
+            CandidateKind::Relayed => Some(Self::Relayed),
+            CandidateKind::Other(_) => None,
+        }
+    }
+
+    /// RFC 8445, Section 5.1.2.2: the recommended type preferences.
+    const fn preference(self) -> u32 {
+        match self {
+            Self::Host => 126,
+            Self::PeerReflexive => 110,
+            Self::ServerReflexive => 100,
+            Self::Relayed => 0,
+        }
+    }
+}
+
+/// RFC 8445, Section 5.1.2.1, for component 1.
+pub(crate) const fn priority(kind: Kind, local_preference: u16) -> u32 {
+    (kind.preference() << 24) | ((local_preference as u32) << 8) | 255
+}
+
+/// How much the `index`th interface is liked among all: earlier ones more, IPv6 before IPv4 in turns
+/// (RFC 8421, Section 4), link-local addresses after those, loopback last.
+pub(crate) fn local_preference(address: IpAddr, index: u32) -> u16 {
+    let class: u16 = match address {
+        _ if address.is_loopback() => 0x2000,
+        IpAddr::V4(ip) if ip.is_link_local() => 0x6000,
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => 0x6000,
+        _ => 0xffff,
+    };
+    let turn = u16::try_from(index.saturating_mul(2)).unwrap_or(u16::MAX).min(0x1000);
+    class - turn - u16::from(address.is_ipv4())
+}
+
+/// A host or server-reflexive candidate of ours.
+#[derive(Debug)]
+pub(crate) struct LocalCandidate {
+    pub(crate) interface: InterfaceId,
+    pub(crate) kind: Kind,
+    pub(crate) address: SocketAddr,
+    pub(crate) base: SocketAddr,
+    pub(crate) priority: u32,
+    pub(crate) foundation: u32,
+    pub(crate) announced: bool,
+}
+
+impl LocalCandidate {
+    pub(crate) fn to_signalled(&self, ufrag: &str) -> Candidate {
+        let kind = match self.kind {
+            Kind::Host => CandidateKind::Host,
+            Kind::ServerReflexive => CandidateKind::ServerReflexive,
+            Kind::PeerReflexive => CandidateKind::PeerReflexive,
+            Kind::Relayed => CandidateKind::Relayed,
+        };
+        let mut candidate = Candidate::udp(&self.foundation.to_string(), self.priority, self.address, kind);
+        if self.kind != Kind::Host {
+            candidate.related_address = Some(CandidateAddress::Ip(self.base.ip()));
+            candidate.related_port = Some(self.base.port());
+        }
+        candidate.extensions.push(("ufrag".to_owned(), ufrag.to_owned()));
+        candidate
+    }
+}
+
+/// A candidate of the peer, signalled or found by its checks.
+#[derive(Debug)]
+pub(crate) struct RemoteCandidate {
+    pub(crate) address: SocketAddr,
+    pub(crate) kind: Kind,
+    pub(crate) priority: u32,
+    /// Equal strings have equal numbers; a peer-reflexive candidate has one of its own
+    /// (RFC 8445, Section 7.3.1.3).
+    pub(crate) foundation: u32,
+}
+
+/// Numbers for foundations, the same for the same thing.
+#[derive(Debug, Default)]
+pub(crate) struct Foundations {
+    local: Vec<(Kind, IpAddr, Option<IpAddr>)>,
+    remote: Vec<String>,
+    unique: u32,
+}
+
+impl Foundations {
+    /// RFC 8445, Section 5.1.1.3: equal for equal kind, base address and server.
+    pub(crate) fn local(&mut self, kind: Kind, base: IpAddr, server: Option<IpAddr>) -> u32 {
+        let key = (kind, base, server);
+        let known = self.local.iter().position(|other| *other == key);
+        number(known.unwrap_or_else(|| {
+            self.local.push(key);
+            self.local.len() - 1
+        }))
+    }
+
+    /// Equal for equal text.
+    pub(crate) fn remote(&mut self, foundation: &str) -> u32 {
+        let known = self.remote.iter().position(|other| other == foundation);
+        number(known.unwrap_or_else(|| {
+            self.remote.push(foundation.to_owned());
+            self.remote.len() - 1
+        }))
+    }
+
+    /// Equal to no other.
+    pub(crate) const fn unique(&mut self) -> u32 {
+        self.unique = self.unique.wrapping_sub(1);
+        self.unique
+    }
+}
+
+fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+/// Whether checks from `local` could reach `remote` at all: equal families, loopback and link-local each among
+/// themselves (RFC 8445, Section 6.1.2.2).
+pub(crate) fn can_pair(local: IpAddr, remote: IpAddr) -> bool {
+    let scope = |ip: IpAddr| match ip {
+        IpAddr::V4(v4) => (ip.is_loopback(), v4.is_link_local()),
+        IpAddr::V6(v6) => (ip.is_loopback(), v6.is_unicast_link_local()),
+    };
+    local.is_ipv4() == remote.is_ipv4() && scope(local) == scope(remote)
+}
+
+/// Whether a peer could be at the address.
+pub(crate) fn is_usable(address: SocketAddr) -> bool {
+    let ip = address.ip();
+    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
+    address.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_stands_before_reflexive_and_earlier_interfaces_before_later_ones() {
+        let v6: IpAddr = "2001:db8::1".parse().unwrap();
+        let v4: IpAddr = "192.0.2.1".parse().unwrap();
+        let loopback: IpAddr = "127.0.0.1".parse().unwrap();
+        let order = [(v6, 0), (v4, 0), (v6, 1), (v4, 1), (v4, 31), (loopback, 0), (loopback, 40_000)];
+        let preferences: Vec<_> = order.into_iter().map(|(ip, index)| local_preference(ip, index)).collect();
+        assert!(preferences.is_sorted_by(|a, b| a > b), "{preferences:?}");
+        assert!(priority(Kind::Host, 0) > priority(Kind::PeerReflexive, u16::MAX));
+        assert!(priority(Kind::PeerReflexive, 0) > priority(Kind::ServerReflexive, u16::MAX));
+        assert!(priority(Kind::ServerReflexive, 0) > priority(Kind::Relayed, u16::MAX), "relays come last");
+        assert_eq!(priority(Kind::Host, 65_535), 2_130_706_431);
+    }
+
+    #[test]
+    fn loopback_pairs_with_loopback_alone() {
+        let [loopback, plain, v6] = ["127.0.0.1", "192.0.2.1", "::1"].map(|ip| ip.parse::<IpAddr>().unwrap());
+        assert!(can_pair(loopback, loopback) && can_pair(plain, plain) && can_pair(v6, v6));
+        assert!(!can_pair(loopback, plain) && !can_pair(plain, loopback) && !can_pair(loopback, v6));
+    }
+}

@@ -1,0 +1,90 @@
+//! What an agent is told at its start.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use duologue_stun::crypto::HmacProvider;
+
+/// An agent's configuration. Make one by [`Self::new`] or `default()` and change its fields.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// Computes MESSAGE-INTEGRITY.
+    pub crypto: &'static dyn HmacProvider,
+    /// Whether the agent is lite: it answers checks and sends none ([RFC 8445, Section 2.5]). Default `false`.
+    ///
+    /// [RFC 8445, Section 2.5]: https://www.rfc-editor.org/rfc/rfc8445#section-2.5
+    pub lite: bool,
+    /// STUN servers that each interface of their family asks for its server-reflexive address; the first
+    /// [`Self::MAX_STUN_SERVERS`] are used. Default none.
+    pub stun_servers: Vec<SocketAddr>,
+    /// Ta, the time between two new checks once the first [`Self::fast_checks`] have left; at least 5 ms.
+    /// Default 50 ms ([RFC 8445, Section 14.2]).
+    ///
+    /// [RFC 8445, Section 14.2]: https://www.rfc-editor.org/rfc/rfc8445#section-14.2
+    pub pacing: Duration,
+    /// How many of a session's first checks may leave 5 ms after one another, the shortest time that RFC 8445,
+    /// Section 14.2 permits. Default 10.
+    pub fast_checks: u8,
+    /// The first wait for an answer; at least 500 ms. Default 500 ms ([RFC 8445, Section 14.3]).
+    ///
+    /// [RFC 8445, Section 14.3]: https://www.rfc-editor.org/rfc/rfc8445#section-14.3
+    pub rto: Duration,
+    /// How long the agent waits for a working pair before it may fail, even when it has no pair left to check; it starts
+    /// with the first remote candidate (or their end) and again with each further candidate. Zero: it fails as soon as
+    /// every check has. Default 39.5 s ([RFC 8863, Section 4]).
+    ///
+    /// [RFC 8863, Section 4]: https://www.rfc-editor.org/rfc/rfc8863#section-4
+    pub patience: Duration,
+    /// The mean time between two consent checks on a pair, each wait drawn from 0.8 to 1.2 of it; at least 5 s.
+    /// Default 5 s ([RFC 7675, Section 5.1]).
+    ///
+    /// [RFC 7675, Section 5.1]: https://www.rfc-editor.org/rfc/rfc7675#section-5.1
+    pub consent_interval: Duration,
+    /// How long a pair may be sent on after its last answered check; at most 30 s. Default 30 s.
+    pub consent_expiry: Duration,
+    /// After how much silence, neither a check nor an answer of the peer arriving, the agent is
+    /// [`crate::State::Disconnected`]. Default 9 s.
+    pub disconnected_after: Duration,
+    /// The most pairs; a further one takes the place of the least, or is refused. Default 100
+    /// ([RFC 8445, Section 6.1.2.5]).
+    ///
+    /// [RFC 8445, Section 6.1.2.5]: https://www.rfc-editor.org/rfc/rfc8445#section-6.1.2.5
+    pub max_pairs: u16,
+    /// The most remote candidates, signalled and found. Default 64.
+    pub max_remote_candidates: u16,
+    /// The most interfaces at one time. Default 32.
+    pub max_interfaces: u16,
+}
+
+impl Config {
+    /// How many of [`Self::stun_servers`] are used.
+    pub const MAX_STUN_SERVERS: usize = 8;
+
+    /// The defaults, with a provider of HMAC-SHA1.
+    #[must_use]
+    pub const fn new(crypto: &'static dyn HmacProvider) -> Self {
+        Self {
+            crypto,
+            lite: false,
+            stun_servers: Vec::new(),
+            pacing: Duration::from_millis(50),
+            fast_checks: 10,
+            rto: Duration::from_millis(500),
+            patience: Duration::from_millis(39_500),
+            consent_interval: Duration::from_secs(5),
+            consent_expiry: Duration::from_secs(30),
+            disconnected_after: Duration::from_secs(9),
+            max_pairs: 100,
+            max_remote_candidates: 64,
+            max_interfaces: 32,
+        }
+    }
+}
+
+#[cfg(feature = "rust-crypto")]
+impl Default for Config {
+    fn default() -> Self {
+        Self::new(&duologue_stun::crypto::RUST_CRYPTO)
+    }
+}

@@ -1,0 +1,207 @@
+//! What an agent tells: events, states, refusals, errors and counters.
+
+use std::net::SocketAddr;
+
+use crate::grammar::Candidate;
+use crate::path::{PairId, Path, SourceId};
+use crate::role::Role;
+
+/// Something the embedder should know. Events are kept as flags: what has not been polled is coalesced, so that a state
+/// left before it was polled is not told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A candidate to be signalled to the peer.
+    LocalCandidate(Candidate),
+    /// Gathering has begun, or has found all that it will.
+    GatheringStateChanged(GatheringState),
+    /// A source of payload has become trustworthy, and its path belongs to this agent.
+    SourceQualified {
+        /// The source, as [`crate::Received::Payload`] names it.
+        source: SourceId,
+        /// Its path, for a router that learns paths.
+        path: Path,
+    },
+    /// A role conflict has changed the agent's role ([RFC 8445, Section 7.3.1.1]).
+    ///
+    /// [RFC 8445, Section 7.3.1.1]: https://www.rfc-editor.org/rfc/rfc8445#section-7.3.1.1
+    RoleChanged(Role),
+    /// Payload now leaves on this pair.
+    SelectedPairChanged(PairId),
+    /// The connection's state has changed.
+    StateChanged(State),
+    /// The agent has been closed. Nothing follows.
+    Closed,
+}
+
+/// The state of the connection, as `RTCIceTransportState` names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// No checking yet: the peer's credentials or candidates are missing.
+    New,
+    /// Pairs are being checked and none works yet.
+    Checking,
+    /// A pair works; others may still be checked.
+    Connected,
+    /// A pair is nominated, and no further candidates will come from either side.
+    Completed,
+    /// Nothing has been heard on the selected pair for a while. It may come back by itself.
+    Disconnected,
+    /// No pair works. Sending has stopped.
+    Failed(FailureReason),
+    /// The agent has been closed.
+    Closed,
+}
+
+/// Why an agent has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum FailureReason {
+    /// There was never a pair to check.
+    #[error("there was never a pair of candidates to check")]
+    NoPairs,
+    /// No check of any pair was answered.
+    #[error("no check of any pair was answered")]
+    NoAnswer,
+    /// A pair worked, and its consent was lost (RFC 7675, Section 5.1).
+    #[error("the peer's consent to receive was lost")]
+    ConsentLost,
+}
+
+/// The state of gathering, as `RTCIceGathererState` names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum GatheringState {
+    /// No interface has been added.
+    New,
+    /// Servers are being asked.
+    Gathering,
+    /// Every candidate of the present interfaces is known.
+    Complete,
+}
+
+/// Why a datagram was not used. It is no error: [`Stats::discarded`] counts each kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Discard {
+    /// The path's local address is none of the agent's interfaces.
+    UnknownInterface,
+    /// The first byte says STUN, the rest does not.
+    Malformed,
+    /// FINGERPRINT is not the message's checksum.
+    BadFingerprint,
+    /// A method or class that the agent does not serve.
+    Unsupported,
+    /// A request without USERNAME, or with another agent's.
+    UnknownUser,
+    /// MESSAGE-INTEGRITY is absent or not the peer's.
+    BadIntegrity,
+    /// A response to no request in flight.
+    UnknownTransaction,
+    /// A response from another address than the request went to.
+    WrongSource,
+    /// A request that has come before, from another address.
+    Replayed,
+    /// A bound was reached: pairs, remote candidates or answers waiting to be sent.
+    Limit,
+    /// The agent has failed, or the peer's credentials are needed and not known.
+    NotReady,
+    /// The agent has been closed.
+    Closed,
+}
+
+impl Discard {
+    pub(crate) const COUNT: usize = Self::Closed as usize + 1;
+}
+
+/// Counters since the agent's start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Checks sent, retransmissions and consent checks among them.
+    pub requests_sent: u64,
+    /// Authentic checks received.
+    pub requests_received: u64,
+    /// Answers sent.
+    pub responses_sent: u64,
+    /// Authentic answers received.
+    pub responses_received: u64,
+    /// Consent checks sent.
+    pub consent_requests_sent: u64,
+    /// How often the selected pair has changed.
+    pub selected_pair_changes: u64,
+    /// Remote candidates that were ignored: names, other transports and components, old generations, over the limit.
+    pub candidates_ignored: u64,
+    discards: [u64; Discard::COUNT],
+}
+
+impl Stats {
+    /// How many datagrams were discarded for a reason.
+    #[must_use]
+    pub fn discarded(&self, reason: Discard) -> u64 {
+        self.discards.get(reason as usize).copied().unwrap_or_default()
+    }
+
+    /// How many datagrams were discarded.
+    #[must_use]
+    pub fn discarded_total(&self) -> u64 {
+        self.discards.iter().sum()
+    }
+
+    pub(crate) fn count(&mut self, reason: Discard) {
+        if let Some(counter) = self.discards.get_mut(reason as usize) {
+            *counter += 1;
+        }
+    }
+}
+
+/// Credentials that break the grammar of RFC 8839, Section 5.4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialsError {
+    /// The user name fragment has not 4 to 256 characters.
+    #[error("ice-ufrag must have 4 to 256 characters")]
+    UfragLength,
+    /// The password has not 22 to 256 characters.
+    #[error("ice-pwd must have 22 to 256 characters")]
+    PwdLength,
+    /// A character that is no letter, digit, `+` or `/`.
+    #[error("ice-ufrag and ice-pwd consist of letters, digits, + and /")]
+    Character,
+}
+
+/// The peer's credentials cannot be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RemoteCredentialsError {
+    /// Others are set already, and a restart is not supported.
+    #[error("other remote credentials are set, and a restart is not supported")]
+    Restart,
+    /// The agent has been closed.
+    #[error("the agent has been closed")]
+    Closed,
+}
+
+/// An interface cannot be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InterfaceError {
+    /// An interface with this address is there already.
+    #[error("an interface with address {0} exists already")]
+    Duplicate(SocketAddr),
+    /// The address is unspecified or multicast, or its port is zero.
+    #[error("{0} is not an address that a peer could send to")]
+    Unusable(SocketAddr),
+    /// There are as many interfaces as [`crate::Config::max_interfaces`] permits.
+    #[error("there are as many interfaces as the configuration permits")]
+    Limit,
+    /// The agent has been closed.
+    #[error("the agent has been closed")]
+    Closed,
+}
+
+/// A request in flight has begun or ended, for a router of datagrams on a shared socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionReport {
+    /// Responses with this id belong to the agent.
+    Opened(duologue_stun::TransactionId),
+    /// They no longer do.
+    Closed(duologue_stun::TransactionId),
+    /// Reports were not polled in time: all ids known before are void, those that still count follow as `Opened`.
+    Reset,
+}

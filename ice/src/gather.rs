@@ -1,0 +1,225 @@
+//! Interfaces and their server-reflexive candidates (RFC 8445, Section 5.1.1.2).
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use duologue_stun::{Message, Retransmission, Transaction, canonical, mapped_address};
+
+use crate::agent::{Agent, without_scope};
+use crate::candidate::{Kind, LocalCandidate, can_pair, is_usable, priority};
+use crate::check::MIN_PACING;
+use crate::config::Config;
+use crate::event::{Discard, GatheringState};
+use crate::path::{InterfaceId, Path};
+use crate::transaction::{Purpose, Request};
+
+/// RFC 8445, Section 11: a binding is refreshed after 15 seconds at the latest.
+const BINDING_REFRESH: Duration = Duration::from_secs(15);
+
+/// A server is asked after 0, 0.5, 1.5, 2.5 ... seconds, and given up after 13.5: without the doubling that RFC 8489,
+/// Section 6.2.1 recommends, since the peer may wait for the candidate.
+const QUERIES: u8 = 14;
+const LONGEST_QUERY_WAIT: Duration = Duration::from_secs(1);
+
+/// An address that the embedder can send from.
+#[derive(Debug)]
+pub(crate) struct Interface {
+    pub(crate) id: InterfaceId,
+    pub(crate) address: SocketAddr,
+    pub(crate) preference: u16,
+    pub(crate) foundation: u32,
+    servers: Vec<Server>,
+}
+
+/// A STUN server as one interface sees it.
+#[derive(Debug)]
+struct Server {
+    address: SocketAddr,
+    query: Query,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Query {
+    /// To be asked for the first time.
+    Due,
+    /// Asked, or asked again to keep a binding.
+    Asked { first: bool },
+    /// Answered; asked again then.
+    Answered { refresh: Instant },
+    /// It does not answer.
+    Silent,
+}
+
+impl Interface {
+    pub(crate) fn new(
+        id: InterfaceId,
+        address: SocketAddr,
+        preference: u16,
+        foundation: u32,
+        config: &Config,
+    ) -> Self {
+        let servers = config.stun_servers.iter().take(Config::MAX_STUN_SERVERS).copied().map(canonical);
+        let usable = servers.filter(|server| is_usable(*server) && can_pair(address.ip(), server.ip()));
+        // RFC 8445, Section 5.1: lite agents gather host candidates alone.
+        let wanted = usable.filter(|_| !config.lite);
+        let servers = wanted.map(|address| Server { address, query: Query::Due }).collect();
+        Self { id, address, preference, foundation, servers }
+    }
+
+    /// Whether a datagram's local address is this interface; its scope does not matter.
+    pub(crate) fn is_at(&self, address: SocketAddr) -> bool {
+        self.address == address || without_scope(self.address) == without_scope(address)
+    }
+
+    /// A remote address as seen from here: a link-local one is in this interface's scope.
+    pub(crate) fn scoped(&self, remote: SocketAddr) -> SocketAddr {
+        match (self.address, without_scope(remote)) {
+            (SocketAddr::V6(local), SocketAddr::V6(mut remote)) if remote.ip().is_unicast_link_local() => {
+                remote.set_scope_id(local.scope_id());
+                SocketAddr::V6(remote)
+            }
+            (_, plain) => plain,
+        }
+    }
+
+    fn is_gathering(&self) -> bool {
+        self.servers.iter().any(|server| matches!(server.query, Query::Due | Query::Asked { first: true }))
+    }
+}
+
+impl Request {
+    pub(crate) fn is_gathering_on(&self, interface: InterfaceId) -> bool {
+        matches!(self.purpose, Purpose::Gather { interface: other, .. } if other == interface)
+    }
+}
+
+impl Agent {
+    /// The state of gathering over all interfaces.
+    #[must_use]
+    pub fn gathering(&self) -> GatheringState {
+        match self.interfaces.iter().any(Interface::is_gathering) {
+            true => GatheringState::Gathering,
+            false if self.interfaces.is_empty() && self.told.gathering == GatheringState::New => {
+                GatheringState::New
+            }
+            false => GatheringState::Complete,
+        }
+    }
+
+    pub(crate) fn has_query_due(&self) -> bool {
+        self.interfaces
+            .iter()
+            .flat_map(|interface| &interface.servers)
+            .any(|server| server.query == Query::Due)
+    }
+
+    /// Asks the next server that has not been asked.
+    pub(crate) fn start_query(&mut self) -> bool {
+        let due = self.interfaces.iter_mut().find_map(|interface| {
+            let (index, server) =
+                interface.servers.iter_mut().enumerate().find(|(_, server)| server.query == Query::Due)?;
+            server.query = Query::Asked { first: true };
+            Some((interface.id, index))
+        });
+        due.is_some_and(|(interface, server)| self.ask(interface, server))
+    }
+
+    fn ask(&mut self, interface: InterfaceId, server: usize) -> bool {
+        let path = self.interfaces.iter().find(|other| other.id == interface).and_then(|interface| {
+            let server = interface.servers.get(server)?;
+            Some(Path::udp(interface.address, server.address))
+        });
+        let Some(path) = path.filter(|_| self.requests.has_room()) else { return false };
+        let id = self.random_id();
+        let retransmission = Retransmission {
+            count: QUERIES,
+            longest_wait: LONGEST_QUERY_WAIT,
+            last_wait: 2,
+            ..self.retransmission()
+        };
+        let timing = Transaction::new(retransmission);
+        let purpose = Purpose::Gather { interface, server };
+        self.requests.start(Request { id, path, purpose, timing, cancelled: None });
+        true
+    }
+
+    /// A server has answered. Nothing authenticates it but the transaction id and the path.
+    pub(crate) fn on_query_answered(
+        &mut self,
+        now: Instant,
+        interface: InterfaceId,
+        server: usize,
+        message: &Message<'_>,
+    ) -> Result<(), Discard> {
+        let mapped = mapped_address(message).filter(|address| is_usable(*address));
+        let next = match mapped {
+            Some(_) => Query::Answered { refresh: now + BINDING_REFRESH },
+            None => Query::Silent,
+        };
+        let server = self.set_query(interface, server, next);
+        let (Some(mapped), Some(server)) = (mapped, server) else { return Err(Discard::Malformed) };
+        self.add_reflexive(interface, server, mapped);
+        Ok(())
+    }
+
+    pub(crate) fn on_query_failed(&mut self, interface: InterfaceId, server: usize) {
+        self.set_query(interface, server, Query::Silent);
+    }
+
+    fn set_query(&mut self, interface: InterfaceId, server: usize, query: Query) -> Option<SocketAddr> {
+        let interface = self.interfaces.iter_mut().find(|other| other.id == interface)?;
+        let server = interface.servers.get_mut(server)?;
+        server.query = query;
+        Some(server.address)
+    }
+
+    fn add_reflexive(&mut self, interface: InterfaceId, server: SocketAddr, mapped: SocketAddr) {
+        let Some(interface) = self.interfaces.iter().find(|other| other.id == interface) else { return };
+        // RFC 8445, Section 5.1.3: the same address with the same base is redundant, also that of the host.
+        let base = interface.address;
+        let known = |candidate: &LocalCandidate| candidate.address == mapped && candidate.base == base;
+        let of_interface = self.candidates.iter().filter(|candidate| candidate.interface == interface.id);
+        if self.candidates.iter().any(known) || of_interface.count() > Config::MAX_STUN_SERVERS {
+            return;
+        }
+        let foundation = self.foundations.local(Kind::ServerReflexive, base.ip(), Some(server.ip()));
+        self.candidates.push(LocalCandidate {
+            interface: interface.id,
+            kind: Kind::ServerReflexive,
+            address: mapped,
+            base,
+            priority: priority(Kind::ServerReflexive, interface.preference),
+            foundation,
+            announced: false,
+        });
+    }
+
+    /// RFC 8445, Section 5.1.1.4: bindings are kept alive until the peer's checks can do without.
+    pub(crate) fn next_binding(&self, now: Instant) -> Option<Instant> {
+        let servers = self.interfaces.iter().flat_map(|interface| &interface.servers);
+        let refreshes = servers.filter_map(|server| match server.query {
+            Query::Answered { refresh } => Some(refresh),
+            Query::Due | Query::Asked { .. } | Query::Silent => None,
+        });
+        // A refresh that was left out while a pair was nominated is made up for soon, not in the past.
+        let next = refreshes.min().map(|refresh| refresh.max(now + MIN_PACING));
+        next.filter(|_| !self.has_nominated())
+    }
+
+    pub(crate) fn on_bindings_due(&mut self, now: Instant) {
+        let mut due = Vec::new();
+        for interface in &mut self.interfaces {
+            for (index, server) in interface.servers.iter_mut().enumerate() {
+                if matches!(server.query, Query::Answered { refresh } if refresh <= now) {
+                    server.query = Query::Asked { first: false };
+                    due.push((interface.id, index));
+                }
+            }
+        }
+        for (interface, server) in due {
+            if !self.ask(interface, server) {
+                self.on_query_failed(interface, server);
+            }
+        }
+    }
+}

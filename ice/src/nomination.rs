@@ -1,0 +1,111 @@
+//! Which pair is nominated, and which one payload leaves on (RFC 8445, Section 8).
+//!
+//! 1. A controlling agent nominates the best pair that works: at once when no better one is still being checked, else
+//!    when those have had a round trip more.
+//! 2. It sends a check with USE-CANDIDATE; the answer makes the pair nominated here.
+//! 3. A controlled agent marks the pair when that check arrives, or when its own check of the pair succeeds.
+//! 4. Payload leaves on the best of: pairs that are heard, nominated pairs, pairs of higher priority.
+
+use std::time::{Duration, Instant};
+
+use crate::agent::Agent;
+use crate::pair::{Consent, Pair, PairState};
+use crate::path::PairId;
+use crate::role::Role;
+use crate::timer::Timer;
+use crate::transaction::{CheckKind, Request};
+
+/// How long better pairs are waited for at least.
+const GRACE: Duration = Duration::from_millis(50);
+const MAX_GRACE: Duration = Duration::from_millis(500);
+
+impl Agent {
+    /// Whether a nominated pair works.
+    pub(crate) fn has_nominated(&self) -> bool {
+        let silence = self.config.disconnected_after;
+        self.checklist
+            .iter()
+            .any(|pair| pair.nomination.is_some() && pair.is_valid() && pair.is_alive(self.now, silence))
+    }
+
+    /// Nominates, as the controlling agent, when it is time to.
+    pub(crate) fn nominate(&mut self, now: Instant) {
+        self.timers.set(Timer::Nomination, None);
+        if self.role != Role::Controlling || self.config.lite || self.remote.is_none() || self.has_nominated()
+        {
+            return;
+        }
+        let silence = self.config.disconnected_after;
+        let works = |pair: &&Pair| pair.is_valid() && !pair.refused_nomination && pair.is_alive(now, silence);
+        let Some(best) = self.checklist.iter().filter(works).max_by_key(|pair| pair.priority) else { return };
+        let (id, priority) = (best.id, best.priority);
+        let grace = best.round_trip.unwrap_or_default().clamp(GRACE, MAX_GRACE);
+        let ready = self.progress.first_valid.map_or(now, |first| first + grace);
+        if now < ready && self.checklist.iter().any(|pair| pair.is_pending() && pair.priority > priority) {
+            self.timers.set(Timer::Nomination, Some(ready));
+            return;
+        }
+        if self.requests.has_check(id, CheckKind::Nomination) {
+            return;
+        }
+        self.requests.remove_where(Request::is_nomination);
+        let _ = self.start_check(id, CheckKind::Nomination);
+    }
+
+    /// A nomination went without an answer, or was answered by an error: another pair is to be tried.
+    pub(crate) fn on_nomination_refused(&mut self, id: PairId) {
+        if let Some(pair) = self.checklist.get_mut(id) {
+            pair.refused_nomination = true;
+        }
+        let works = |pair: &Pair| pair.is_valid() && !pair.refused_nomination;
+        if !self.checklist.iter().any(works) {
+            self.checklist.iter_mut().for_each(|pair| pair.refused_nomination = false);
+        }
+    }
+
+    /// RFC 8445, Section 8.1.2: once a pair is nominated, the checks of others stop, those aside that the peer has
+    /// nominated too.
+    pub(crate) fn conclude(&mut self, now: Instant) {
+        let is_idle = |pair: &&Pair| pair.state == PairState::InProgress && pair.pending_nomination.is_none();
+        self.checklist.untrigger(|pair| pair.pending_nomination.is_none());
+        let in_progress = self.checklist.iter().filter(is_idle);
+        for id in in_progress.map(|pair| pair.id).collect::<Vec<_>>() {
+            self.cancel_checks(now, id);
+            if let Some(pair) = self.checklist.get_mut(id) {
+                pair.state = PairState::Waiting;
+            }
+        }
+    }
+
+    /// RFC 8445, Section 6.1.1: two lite agents check nothing; each takes the best pair there is.
+    pub(crate) fn assume(&mut self) {
+        if !(self.config.lite && self.remote_lite && self.remote.is_some()) {
+            return;
+        }
+        let best = self.checklist.iter_mut().max_by_key(|pair| pair.priority);
+        if let Some(pair) = best.filter(|pair| !pair.is_valid()) {
+            pair.state = PairState::Succeeded(Consent::Assumed);
+            pair.nomination = Some(0);
+            pair.qualified = true;
+            self.progress.first_valid.get_or_insert(self.now);
+        }
+    }
+
+    /// Chooses the pair that payload leaves on.
+    pub(crate) fn select(&mut self, now: Instant) {
+        let silence = self.config.disconnected_after;
+        let rank = |pair: &&Pair| (pair.is_alive(now, silence), pair.nomination, pair.priority);
+        let best = self.checklist.iter().filter(|pair| pair.is_valid()).max_by_key(rank).map(|pair| pair.id);
+        if self.progress.selected != best {
+            self.progress.selected = best;
+            self.stats.selected_pair_changes += u64::from(best.is_some());
+        }
+    }
+
+    /// When the selected pair will have been silent for too long.
+    pub(crate) fn next_silence(&self, now: Instant) -> Option<Instant> {
+        let pair = self.checklist.get(self.progress.selected?)?;
+        let deadline = pair.heard?.checked_add(self.config.disconnected_after)?;
+        (deadline > now).then_some(deadline)
+    }
+}

@@ -1,0 +1,216 @@
+//! A pair: one of our interfaces and one remote address (RFC 8445, Section 6.1.2).
+//!
+//! Server-reflexive candidates send from their base (Section 6.1.2.4), so a pair of a base and a remote address stands
+//! for the pairs of all local candidates on that base. That the mapped address of an answer differs from the base
+//! makes no other pair: success and nomination belong to the pair that was checked.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::candidate::Kind;
+use crate::path::{InterfaceId, PairId, Path, SourceId, Transport};
+use crate::role::Role;
+
+/// A pair with all that is known of it.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) id: PairId,
+    pub(crate) interface: InterfaceId,
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
+    pub(crate) local_priority: u32,
+    pub(crate) remote_priority: u32,
+    pub(crate) remote_kind: Kind,
+    pub(crate) local_foundation: u32,
+    pub(crate) remote_foundation: u32,
+    pub(crate) priority: u64,
+    pub(crate) state: PairState,
+    /// Our address as the peer sees it, once it has answered.
+    pub(crate) mapped: Option<SocketAddr>,
+    /// Nominated and valid; a larger value counts more. Plain USE-CANDIDATE gives zero.
+    pub(crate) nomination: Option<u32>,
+    /// The peer has nominated the pair, and our own check of it has not succeeded yet.
+    pub(crate) pending_nomination: Option<u32>,
+    /// The peer has answered a nomination with an error.
+    pub(crate) refused_nomination: bool,
+    /// The last authentic check or answer from the peer.
+    pub(crate) heard: Option<Instant>,
+    pub(crate) qualified: bool,
+    pub(crate) qualified_announced: bool,
+    pub(crate) round_trip: Option<Duration>,
+    pub(crate) counters: PairCounters,
+}
+
+/// How far checks of a pair have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PairState {
+    /// Others of its foundation go first.
+    Frozen,
+    /// It may be checked.
+    Waiting,
+    /// A check is on its way.
+    InProgress,
+    /// A check has succeeded and consent has not expired since.
+    Succeeded(Consent),
+    /// No check has been answered; it may be tried again.
+    Failed,
+    /// Consent was lost or refused: RFC 7675, Section 5.1 forbids the path to these credentials.
+    Revoked,
+}
+
+/// What permits to send on a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Consent {
+    /// The peer has answered our checks.
+    Answered {
+        /// When it expires.
+        expires: Instant,
+        /// When to ask again.
+        next_check: Instant,
+    },
+    /// We are lite: the peer's checks are all there is.
+    Asked {
+        /// When it expires.
+        expires: Instant,
+    },
+    /// Both are lite: nobody checks.
+    Assumed,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PairCounters {
+    pub(crate) requests_sent: u64,
+    pub(crate) requests_received: u64,
+    pub(crate) responses_sent: u64,
+    pub(crate) responses_received: u64,
+    pub(crate) consent_requests_sent: u64,
+    pub(crate) total_round_trip: Duration,
+}
+
+impl Pair {
+    pub(crate) const fn is_valid(&self) -> bool {
+        matches!(self.state, PairState::Succeeded(_))
+    }
+
+    /// Whether its checks have an outcome still to come.
+    pub(crate) const fn is_pending(&self) -> bool {
+        matches!(self.state, PairState::Frozen | PairState::Waiting | PairState::InProgress)
+    }
+
+    pub(crate) const fn path(&self) -> Path {
+        Path { local: self.local, remote: self.remote, transport: Transport::Udp }
+    }
+
+    pub(crate) const fn source(&self) -> SourceId {
+        SourceId { interface: self.interface, remote: self.remote }
+    }
+
+    pub(crate) const fn foundation(&self) -> (u32, u32) {
+        (self.local_foundation, self.remote_foundation)
+    }
+
+    /// RFC 8445, Section 6.1.2.3: 2^32 * min(G, D) + 2 * max(G, D) + (G > D).
+    pub(crate) fn set_priority(&mut self, role: Role) {
+        let (g, d) = match role {
+            Role::Controlling => (self.local_priority, self.remote_priority),
+            Role::Controlled => (self.remote_priority, self.local_priority),
+        };
+        let (least, most) = (u64::from(g.min(d)), u64::from(g.max(d)));
+        self.priority = (least << 32) + 2 * most + u64::from(g > d);
+    }
+
+    /// RFC 6298, Section 2: the smoothed round-trip time.
+    pub(crate) fn measure(&mut self, sample: Duration) {
+        self.counters.total_round_trip += sample;
+        self.round_trip = Some(match self.round_trip {
+            Some(smoothed) => (smoothed * 7 + sample) / 8,
+            None => sample,
+        });
+    }
+
+    pub(crate) fn is_alive(&self, now: Instant, silence: Duration) -> bool {
+        match self.state {
+            PairState::Succeeded(Consent::Assumed) => true,
+            _ => self.heard.is_some_and(|heard| now.saturating_duration_since(heard) < silence),
+        }
+    }
+
+    pub(crate) fn stats(&self, selected: Option<PairId>) -> PairStats {
+        let phase = match self.state {
+            PairState::Frozen => PairPhase::Frozen,
+            PairState::Waiting => PairPhase::Waiting,
+            PairState::InProgress => PairPhase::InProgress,
+            PairState::Succeeded(_) => PairPhase::Succeeded,
+            PairState::Failed | PairState::Revoked => PairPhase::Failed,
+        };
+        let counters = self.counters;
+        PairStats {
+            id: self.id,
+            path: self.path(),
+            remote_kind: self.remote_kind,
+            mapped: self.mapped,
+            priority: self.priority,
+            phase,
+            nominated: self.nomination.is_some(),
+            selected: selected == Some(self.id),
+            round_trip: self.round_trip,
+            total_round_trip: counters.total_round_trip,
+            requests_sent: counters.requests_sent,
+            requests_received: counters.requests_received,
+            responses_sent: counters.responses_sent,
+            responses_received: counters.responses_received,
+            consent_requests_sent: counters.consent_requests_sent,
+        }
+    }
+}
+
+/// The state of a pair, as `RTCStatsIceCandidatePairState` names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PairPhase {
+    /// Other pairs of its foundation go first.
+    Frozen,
+    /// It may be checked.
+    Waiting,
+    /// A check is on its way.
+    InProgress,
+    /// It works.
+    Succeeded,
+    /// It does not work, or no longer.
+    Failed,
+}
+
+/// What is known of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PairStats {
+    /// Its identifier.
+    pub id: PairId,
+    /// Its addresses.
+    pub path: Path,
+    /// What kind of candidate its remote end is.
+    pub remote_kind: Kind,
+    /// Our address as the peer sees it on this path, once the peer has answered.
+    pub mapped: Option<SocketAddr>,
+    /// Its priority (RFC 8445, Section 6.1.2.3).
+    pub priority: u64,
+    /// How far its checks have come.
+    pub phase: PairPhase,
+    /// Whether it is nominated.
+    pub nominated: bool,
+    /// Whether payload leaves on it.
+    pub selected: bool,
+    /// The smoothed round-trip time of its checks.
+    pub round_trip: Option<Duration>,
+    /// The sum of all measured round-trip times.
+    pub total_round_trip: Duration,
+    /// Checks sent, retransmissions and consent checks among them.
+    pub requests_sent: u64,
+    /// Authentic checks received.
+    pub requests_received: u64,
+    /// Answers sent.
+    pub responses_sent: u64,
+    /// Authentic answers received.
+    pub responses_received: u64,
+    /// Consent checks sent.
+    pub consent_requests_sent: u64,
+}

@@ -1,0 +1,352 @@
+//! Agents, STUN servers and a signalling channel on the simulated network.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use duologue_ice::{Agent, Config, Discard, Event, GatheringState, Path, Received, Role, State};
+use duologue_netsim::{Addresses, InterfaceId, Link, Loss, NatKind, Network, Node, Realm};
+use duologue_stun::{Class, Message, Method, Writer};
+
+pub const SERVER: &str = "198.51.100.1:3478";
+
+/// A host with an agent.
+pub struct Host {
+    pub agent: Agent,
+    pub events: Vec<(Instant, Event)>,
+    pub discards: Vec<Discard>,
+    pub payloads: Vec<(Vec<u8>, bool)>,
+    pub outbox: Vec<(Addresses, Vec<u8>)>,
+    pub sent: Vec<(Instant, Addresses, Vec<u8>)>,
+    pub keep_sent: bool,
+}
+
+impl Host {
+    pub fn new(agent: Agent) -> Self {
+        Self {
+            agent,
+            events: vec![],
+            discards: vec![],
+            payloads: vec![],
+            outbox: vec![],
+            sent: vec![],
+            keep_sent: false,
+        }
+    }
+
+    pub fn drain_events(&mut self, now: Instant) {
+        while let Some(event) = self.agent.poll_event() {
+            self.events.push((now, event));
+        }
+        assert_eq!(self.agent.poll_event(), None, "a second drain is empty");
+    }
+
+    pub fn states(&self) -> Vec<State> {
+        let states = self.events.iter().filter_map(|(_, event)| match event {
+            Event::StateChanged(state) => Some(*state),
+            _ => None,
+        });
+        states.collect()
+    }
+
+    /// When a state was first told.
+    pub fn reached(&self, wanted: impl Fn(State) -> bool) -> Option<Instant> {
+        self.events.iter().find_map(|(at, event)| match event {
+            Event::StateChanged(state) if wanted(*state) => Some(*at),
+            _ => None,
+        })
+    }
+
+    pub fn selected_path(&self) -> Option<Path> {
+        self.agent.sending_path().map(|sending| sending.path())
+    }
+
+    /// Queues a payload on the sending path; false without one.
+    pub fn send(&mut self, payload: &[u8]) -> bool {
+        let Some(path) = self.selected_path() else { return false };
+        let addresses = Addresses { source: path.local, destination: path.remote };
+        self.outbox.push((addresses, payload.to_vec()));
+        true
+    }
+}
+
+/// Whoever is on the network.
+pub enum Peer {
+    Host(Box<Host>),
+    /// A STUN server, with the answers that it owes.
+    Server(Vec<(Addresses, Vec<u8>)>),
+}
+
+impl Peer {
+    pub fn host(&mut self) -> &mut Host {
+        match self {
+            Self::Host(host) => host,
+            Self::Server(_) => panic!("a server"),
+        }
+    }
+}
+
+impl Node for Peer {
+    fn handle_timeout(&mut self, now: Instant) {
+        let Self::Host(host) = self else { return };
+        host.agent.handle_timeout(now);
+        assert!(host.agent.poll_timeout().is_none_or(|next| next > now), "the next deadline is later");
+        host.drain_events(now);
+    }
+
+    fn handle_datagram(&mut self, now: Instant, addresses: Addresses, datagram: &mut [u8]) {
+        match self {
+            Self::Host(host) => {
+                let path = Path::udp(addresses.destination, addresses.source);
+                match host.agent.handle_datagram(now, path, datagram) {
+                    Ok(Received::Consumed) => {}
+                    Ok(Received::Payload { qualified, bytes, .. }) => {
+                        host.payloads.push((bytes.to_vec(), qualified));
+                    }
+                    Err(reason) => host.discards.push(reason),
+                }
+                host.drain_events(now);
+            }
+            Self::Server(answers) => {
+                let Ok(message) = Message::parse(datagram) else { return };
+                let mut answer = vec![];
+                Writer::new(&mut answer, Class::Success, Method::BINDING, message.transaction_id())
+                    .xor_mapped_address(addresses.source)
+                    .fingerprint()
+                    .finish()
+                    .unwrap();
+                let back = Addresses { source: addresses.destination, destination: addresses.source };
+                answers.push((back, answer));
+            }
+        }
+    }
+
+    fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Addresses> {
+        match self {
+            Self::Host(host) => {
+                if let Some((addresses, payload)) = host.outbox.pop() {
+                    out.extend_from_slice(&payload);
+                    return Some(addresses);
+                }
+                let start = out.len();
+                let Some(transmit) = host.agent.poll_transmit(now, 1500, out) else {
+                    assert!(host.agent.poll_transmit(now, 1500, out).is_none(), "a second drain is empty");
+                    return None;
+                };
+                assert_eq!(out.len() - start, transmit.len);
+                let addresses = Addresses { source: transmit.path.local, destination: transmit.path.remote };
+                if host.keep_sent {
+                    host.sent.push((now, addresses, out[start..].to_vec()));
+                }
+                Some(addresses)
+            }
+            Self::Server(answers) => {
+                let (addresses, answer) = answers.pop()?;
+                out.extend_from_slice(&answer);
+                Some(addresses)
+            }
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        match self {
+            Self::Host(host) => host.agent.poll_timeout(),
+            Self::Server(_) => None,
+        }
+    }
+}
+
+/// Two hosts, `a` controlling, and a STUN server.
+pub struct World {
+    pub network: Network,
+    pub nodes: Vec<Peer>,
+    pub cables: [InterfaceId; 2],
+    pub addresses: [SocketAddr; 2],
+    pub realms: [Realm; 2],
+    told: [usize; 2],
+}
+
+/// What a world is like.
+#[derive(Clone)]
+pub struct Spec {
+    pub seed: u64,
+    pub nats: [Option<NatKind>; 2],
+    pub link: Link,
+    pub configs: [Config; 2],
+    pub roles: [Role; 2],
+}
+
+impl Spec {
+    pub fn new(seed: u64) -> Self {
+        let link = Link { delay: Duration::from_millis(25), ..Link::default() };
+        Self {
+            seed,
+            nats: [None, None],
+            link,
+            configs: [Config::default(), Config::default()],
+            roles: [Role::Controlling, Role::Controlled],
+        }
+    }
+
+    /// Both behind NATs, asking the server for their addresses.
+    pub fn behind(seed: u64, a: NatKind, b: NatKind) -> Self {
+        let mut spec = Self { nats: [Some(a), Some(b)], ..Self::new(seed) };
+        for config in &mut spec.configs {
+            config.stun_servers.push(SERVER.parse().unwrap());
+        }
+        spec
+    }
+
+    pub fn lossy(mut self, probability: f64) -> Self {
+        self.link.loss = if probability > 0.0 { Loss::Random(probability) } else { Loss::None };
+        self
+    }
+}
+
+pub fn seed(seed: u64, who: u8) -> [u8; 32] {
+    let mut bytes = [who; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes
+}
+
+impl World {
+    pub fn new(spec: &Spec) -> Self {
+        let mut network = Network::new(spec.seed);
+        let now = network.now();
+        let mut nodes = vec![];
+        let mut cables = vec![];
+        let mut addresses = vec![];
+        let mut realms = vec![];
+        for (index, nat) in spec.nats.iter().enumerate() {
+            let public: IpAddr = format!("192.0.2.{}", index + 1).parse().unwrap();
+            let (realm, ip) = match nat {
+                None => (Realm::INTERNET, public),
+                Some(kind) => {
+                    let realm = network.add_nat(Realm::INTERNET, public, *kind);
+                    (realm, format!("10.0.{index}.2").parse().unwrap())
+                }
+            };
+            let host = network.add_host();
+            cables.push(network.add_interface(host, ip, realm, spec.link.clone(), spec.link.clone()));
+            let config = Arc::new(spec.configs[index].clone());
+            let who = u8::try_from(index).unwrap();
+            let mut agent = Agent::new(config, seed(spec.seed, who), now);
+            agent.set_role(now, spec.roles[index]);
+            nodes.push(Peer::Host(Box::new(Host::new(agent))));
+            addresses.push(SocketAddr::new(ip, 5000));
+            realms.push(realm);
+        }
+        let server = network.add_host();
+        let ip: SocketAddr = SERVER.parse().unwrap();
+        network.add_interface(server, ip.ip(), Realm::INTERNET, spec.link.clone(), spec.link.clone());
+        nodes.push(Peer::Server(vec![]));
+        Self {
+            network,
+            nodes,
+            cables: cables.try_into().unwrap(),
+            addresses: addresses.try_into().unwrap(),
+            realms: realms.try_into().unwrap(),
+            told: [0, 0],
+        }
+    }
+
+    pub fn now(&self) -> Instant {
+        self.network.now()
+    }
+
+    pub fn host(&mut self, index: usize) -> &mut Host {
+        self.nodes[index].host()
+    }
+
+    pub fn state(&mut self, index: usize) -> State {
+        self.host(index).agent.state()
+    }
+
+    /// Both add their interface and gather to the end.
+    pub fn gather(&mut self) {
+        let now = self.now();
+        for index in 0..2 {
+            let address = self.addresses[index];
+            self.host(index).agent.add_interface(now, address).unwrap();
+            self.host(index).drain_events(now);
+        }
+        self.run(Duration::from_secs(20), |nodes| {
+            nodes[..2].iter_mut().all(|node| node.host().agent.gathering() == GatheringState::Complete)
+        });
+    }
+
+    /// Carries both descriptions over at once, candidates and their end inside.
+    pub fn exchange(&mut self) {
+        self.describe(0, 1);
+        self.describe(1, 0);
+    }
+
+    /// Carries one description over.
+    pub fn describe(&mut self, from: usize, to: usize) {
+        let now = self.now();
+        let agent = &self.host(from).agent;
+        let credentials = agent.local_credentials().clone();
+        let candidates: Vec<_> = agent.local_candidates().collect();
+        let agent = &mut self.host(to).agent;
+        agent.set_remote_credentials(now, credentials).unwrap();
+        for candidate in candidates {
+            agent.add_remote_candidate(now, &candidate.to_string().parse().unwrap());
+        }
+        agent.end_of_remote_candidates(now);
+        self.host(to).drain_events(now);
+    }
+
+    /// Carries over what candidates have been told since the last call.
+    pub fn trickle(&mut self) {
+        for (from, to) in [(0, 1), (1, 0)] {
+            let now = self.now();
+            let told = self.told[from];
+            let candidates: Vec<_> = self.host(from).events[told..]
+                .iter()
+                .filter_map(|(_, event)| match event {
+                    Event::LocalCandidate(candidate) => Some(candidate.clone()),
+                    _ => None,
+                })
+                .collect();
+            self.told[from] = self.host(from).events.len();
+            for candidate in candidates {
+                self.host(to).agent.add_remote_candidate(now, &candidate);
+            }
+        }
+    }
+
+    pub fn run(&mut self, time: Duration, done: impl FnMut(&mut [Peer]) -> bool) -> bool {
+        let limit = self.now() + time;
+        self.network.run_until(&mut self.nodes, limit, done)
+    }
+
+    pub fn wait(&mut self, time: Duration) {
+        self.run(time, |_| false);
+    }
+
+    /// Runs until both have a nominated pair, or have failed.
+    pub fn connect(&mut self) -> bool {
+        self.run(Duration::from_secs(120), |nodes| {
+            nodes[..2].iter_mut().all(|node| matches!(node.host().agent.state(), State::Completed | State::Failed(_)))
+        });
+        (0..2).all(|index| self.state(index) == State::Completed)
+    }
+
+    pub fn connected(spec: &Spec) -> Self {
+        let mut world = Self::new(spec);
+        world.gather();
+        world.exchange();
+        assert!(world.connect(), "{:?}", [world.state(0), world.state(1)]);
+        world
+    }
+}
+
+impl World {
+    /// When a host first told a state.
+    pub fn nodes_reached(&self, index: usize, wanted: State) -> Instant {
+        match &self.nodes[index] {
+            Peer::Host(host) => host.reached(|state| state == wanted).unwrap(),
+            Peer::Server(_) => panic!("a server"),
+        }
+    }
+}

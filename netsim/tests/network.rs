@@ -1,0 +1,259 @@
+//! The network does to datagrams what its links and NATs say.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use duologue_netsim::{Addresses, Behaviour, Link, Loss, NatConfig, NatKind, Network, Node, Realm};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Sends what it was told to and keeps what it hears.
+#[derive(Default)]
+struct Post {
+    outbox: VecDeque<(Addresses, Vec<u8>)>,
+    inbox: Vec<(Instant, Addresses, Vec<u8>)>,
+    replies: bool,
+}
+
+impl Node for Post {
+    fn handle_timeout(&mut self, _now: Instant) {}
+
+    fn handle_datagram(&mut self, now: Instant, addresses: Addresses, datagram: &mut [u8]) {
+        self.inbox.push((now, addresses, datagram.to_vec()));
+        if self.replies {
+            let back = Addresses { source: addresses.destination, destination: addresses.source };
+            self.outbox.push_back((back, datagram.to_vec()));
+        }
+    }
+
+    fn poll_transmit(&mut self, _now: Instant, out: &mut Vec<u8>) -> Option<Addresses> {
+        let (addresses, bytes) = self.outbox.pop_front()?;
+        out.extend_from_slice(&bytes);
+        Some(addresses)
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+}
+
+fn addresses(source: &str, destination: &str) -> Addresses {
+    Addresses { source: source.parse().unwrap(), destination: destination.parse().unwrap() }
+}
+
+const A_TO_B: (&str, &str) = ("192.0.2.1:1000", "192.0.2.2:2000");
+
+/// Sends `count` numbered datagrams of 972 bytes (1,000 with headers) from the first to the second host.
+fn flood(link: &Link, seed: u64, count: u16) -> (Network, [Post; 2]) {
+    let mut network = Network::pair(seed, link);
+    let mut nodes = [Post::default(), Post::default()];
+    for number in 0..count {
+        let mut bytes = number.to_be_bytes().to_vec();
+        bytes.resize(972, 0);
+        nodes[0].outbox.push_back((addresses(A_TO_B.0, A_TO_B.1), bytes));
+    }
+    let limit = network.now() + Duration::from_secs(3600);
+    network.run_to(&mut nodes, limit);
+    (network, nodes)
+}
+
+fn numbers(post: &Post) -> Vec<u16> {
+    post.inbox.iter().map(|(_, _, bytes)| u16::from_be_bytes([bytes[0], bytes[1]])).collect()
+}
+
+#[test]
+fn a_link_of_one_megabit_takes_eight_milliseconds_per_thousand_bytes() {
+    let delay = Duration::from_millis(20);
+    let link = Link { rate: Some(1_000_000), delay, queue: Duration::from_secs(1), ..Link::default() };
+    let (_, nodes) = flood(&link, 1, 3);
+    let first = nodes[1].inbox[0].0;
+    assert_eq!(nodes[1].inbox[2].0 - first, Duration::from_millis(16));
+}
+
+#[test]
+fn a_full_queue_drops_its_tail() {
+    let link = Link { rate: Some(1_000_000), queue: Duration::from_millis(40), ..Link::default() };
+    let (network, nodes) = flood(&link, 1, 20);
+    assert_eq!(numbers(&nodes[1]), (0..6).collect::<Vec<_>>());
+    assert_eq!(network.stats().queue_dropped, 14);
+}
+
+#[test]
+fn random_loss_comes_near_its_probability_and_is_the_same_for_the_same_seed() {
+    let link = Link { loss: Loss::Random(0.2), ..Link::default() };
+    let (network, nodes) = flood(&link, 7, 10_000);
+    assert!((1_800..2_200).contains(&network.stats().lost), "{:?}", network.stats());
+    assert_eq!(numbers(&nodes[1]), numbers(&flood(&link, 7, 10_000).1[1]));
+    assert_ne!(numbers(&nodes[1]), numbers(&flood(&link, 8, 10_000).1[1]));
+}
+
+#[test]
+fn loss_in_bursts_loses_runs_of_datagrams() {
+    let link = Link { loss: Loss::Bursts { enter: 0.01, leave: 0.25 }, ..Link::default() };
+    let (network, nodes) = flood(&link, 3, 10_000);
+    let received = numbers(&nodes[1]);
+    let gaps = received.windows(2).filter(|pair| pair[1] - pair[0] > 1).count() as u64;
+    assert!(network.stats().lost > 2 * gaps, "{gaps} gaps, {:?}", network.stats());
+}
+
+#[test]
+fn exactly_the_listed_datagrams_are_lost() {
+    let link = Link { loss: Loss::Listed([0, 3].into()), ..Link::default() };
+    assert_eq!(numbers(&flood(&link, 1, 5).1[1]), [1, 2, 4]);
+}
+
+#[test]
+fn duplication_reordering_and_corruption_happen_and_are_counted() {
+    let link = Link { duplicate: 0.1, reorder: 0.1, corrupt: 0.1, ..Link::default() };
+    let link = Link { rate: Some(10_000_000), queue: Duration::from_secs(60), ..link };
+    let (network, nodes) = flood(&link, 5, 1_000);
+    let stats = network.stats();
+    assert!(stats.duplicated > 50 && stats.reordered > 50 && stats.corrupted > 50, "{stats:?}");
+    assert_eq!(stats.delivered, 1_000 + stats.duplicated);
+    assert!(!numbers(&nodes[1]).is_sorted());
+}
+
+#[test]
+fn a_pulled_cable_loses_everything_until_it_is_back() {
+    let mut network = Network::new(1);
+    let (a, b) = (network.add_host(), network.add_host());
+    network.add_interface(a, "192.0.2.1".parse().unwrap(), Realm::INTERNET, Link::default(), Link::default());
+    let cable = network.add_interface(
+        b,
+        "192.0.2.2".parse().unwrap(),
+        Realm::INTERNET,
+        Link::default(),
+        Link::default(),
+    );
+    let mut nodes = [Post::default(), Post::default()];
+    for connected in [false, true] {
+        network.set_connected(cable, connected);
+        nodes[0].outbox.push_back((addresses(A_TO_B.0, A_TO_B.1), vec![u8::from(connected)]));
+        while network.step(&mut nodes).is_some() {}
+    }
+    assert_eq!(nodes[1].inbox.len(), 1);
+    assert_eq!(nodes[1].inbox[0].2, [1]);
+}
+
+/// A client behind a NAT of the given behaviours talks to 192.0.2.1:1; then strangers try its public port.
+fn who_gets_in(config: NatConfig) -> [bool; 3] {
+    let mut network = Network::new(1);
+    let link = Link::default;
+    let (client, server, stranger) = (network.add_host(), network.add_host(), network.add_host());
+    let inside = network.add_nat(Realm::INTERNET, "203.0.113.1".parse().unwrap(), config);
+    network.add_interface(client, "10.0.0.1".parse().unwrap(), inside, link(), link());
+    network.add_interface(server, "192.0.2.1".parse().unwrap(), Realm::INTERNET, link(), link());
+    network.add_interface(stranger, "192.0.2.2".parse().unwrap(), Realm::INTERNET, link(), link());
+    let mut nodes = [Post::default(), Post::default(), Post::default()];
+    nodes[0].outbox.push_back((addresses("10.0.0.1:5000", "192.0.2.1:1"), b"out".to_vec()));
+    while network.step(&mut nodes).is_some() {}
+    let public = nodes[1].inbox[0].1.source;
+    assert_eq!(public.ip(), "203.0.113.1".parse::<std::net::IpAddr>().unwrap());
+    let tries = [(1, "192.0.2.1:1"), (1, "192.0.2.1:2"), (2, "192.0.2.2:1")];
+    tries.map(|(host, source)| {
+        let before = nodes[0].inbox.len();
+        let back = Addresses { source: source.parse().unwrap(), destination: public };
+        nodes[host].outbox.push_back((back, b"in".to_vec()));
+        while network.step(&mut nodes).is_some() {}
+        nodes[0].inbox.len() > before
+    })
+}
+
+#[test]
+fn each_kind_of_nat_filters_as_its_name_says() {
+    assert_eq!(who_gets_in(NatKind::FullCone.into()), [true, true, true]);
+    assert_eq!(who_gets_in(NatKind::AddressRestricted.into()), [true, true, false]);
+    assert_eq!(who_gets_in(NatKind::PortRestricted.into()), [true, false, false]);
+    assert_eq!(who_gets_in(NatKind::Symmetric.into()), [true, false, false]);
+}
+
+#[test]
+fn each_mapping_behaviour_reuses_the_port_as_its_name_says() {
+    let ports = |mapping| {
+        let mut network = Network::new(1);
+        let (client, server) = (network.add_host(), network.add_host());
+        let config = NatConfig { mapping, ..NatKind::FullCone.into() };
+        let inside = network.add_nat(Realm::INTERNET, "203.0.113.1".parse().unwrap(), config);
+        network.add_interface(client, "10.0.0.1".parse().unwrap(), inside, Link::default(), Link::default());
+        for ip in ["192.0.2.1", "192.0.2.2"] {
+            let ip = ip.parse().unwrap();
+            network.add_interface(server, ip, Realm::INTERNET, Link::default(), Link::default());
+        }
+        let mut nodes = [Post::default(), Post::default()];
+        for destination in ["192.0.2.1:1", "192.0.2.1:2", "192.0.2.2:1"] {
+            nodes[0].outbox.push_back((addresses("10.0.0.1:5000", destination), b"x".to_vec()));
+        }
+        while network.step(&mut nodes).is_some() {}
+        let ports: Vec<_> = nodes[1].inbox.iter().map(|(_, one, _)| one.source.port()).collect();
+        [ports[0] == ports[1], ports[0] == ports[2]]
+    };
+    assert_eq!(ports(Behaviour::EndpointIndependent), [true, true]);
+    assert_eq!(ports(Behaviour::AddressDependent), [true, false]);
+    assert_eq!(ports(Behaviour::AddressAndPortDependent), [false, false]);
+}
+
+#[test]
+fn two_levels_of_nat_translate_twice_and_back() {
+    let mut network = Network::new(1);
+    let (client, server) = (network.add_host(), network.add_host());
+    let carrier = network.add_nat(Realm::INTERNET, "203.0.113.1".parse().unwrap(), NatKind::PortRestricted);
+    let home = network.add_nat(carrier, "100.64.0.9".parse().unwrap(), NatKind::Symmetric);
+    network.add_interface(client, "10.0.0.1".parse().unwrap(), home, Link::default(), Link::default());
+    let server_ip = "192.0.2.1".parse().unwrap();
+    network.add_interface(server, server_ip, Realm::INTERNET, Link::default(), Link::default());
+    let mut nodes = [Post::default(), Post { replies: true, ..Post::default() }];
+    nodes[0].outbox.push_back((addresses("10.0.0.1:5000", "192.0.2.1:1"), b"x".to_vec()));
+    while network.step(&mut nodes).is_some() {}
+    assert_eq!(nodes[1].inbox[0].1.source.ip().to_string(), "203.0.113.1");
+    assert_eq!(nodes[0].inbox[0].1, addresses("192.0.2.1:1", "10.0.0.1:5000"));
+}
+
+#[test]
+fn a_mapping_dies_without_outbound_datagrams() {
+    let mut network = Network::new(1);
+    let (client, server) = (network.add_host(), network.add_host());
+    let inside = network.add_nat(Realm::INTERNET, "203.0.113.1".parse().unwrap(), NatKind::FullCone);
+    network.add_interface(client, "10.0.0.1".parse().unwrap(), inside, Link::default(), Link::default());
+    let server_ip = "192.0.2.1".parse().unwrap();
+    network.add_interface(server, server_ip, Realm::INTERNET, Link::default(), Link::default());
+    let mut nodes = [Post::default(), Post::default()];
+    nodes[0].outbox.push_back((addresses("10.0.0.1:5000", "192.0.2.1:1"), b"x".to_vec()));
+    let later = network.now() + Duration::from_secs(121);
+    network.run_to(&mut nodes, later);
+    let back = Addresses { source: "192.0.2.1:1".parse().unwrap(), destination: nodes[1].inbox[0].1.source };
+    nodes[1].outbox.push_back((back, b"y".to_vec()));
+    while network.step(&mut nodes).is_some() {}
+    assert_eq!(network.stats().nat_refused, 1);
+    assert!(nodes[0].inbox.is_empty());
+}
+
+#[test]
+fn only_a_hairpinning_nat_leads_back_inside() {
+    for hairpinning in [false, true] {
+        let mut network = Network::new(1);
+        let (a, b) = (network.add_host(), network.add_host());
+        let config = NatConfig { hairpinning, port_preservation: true, ..NatKind::FullCone.into() };
+        let inside = network.add_nat(Realm::INTERNET, "203.0.113.1".parse().unwrap(), config);
+        network.add_interface(a, "10.0.0.1".parse().unwrap(), inside, Link::default(), Link::default());
+        network.add_interface(b, "10.0.0.2".parse().unwrap(), inside, Link::default(), Link::default());
+        let mut nodes = [Post::default(), Post::default()];
+        nodes[1].outbox.push_back((addresses("10.0.0.2:6000", "192.0.2.9:1"), b"opens".to_vec()));
+        nodes[0].outbox.push_back((addresses("10.0.0.1:5000", "203.0.113.1:6000"), b"x".to_vec()));
+        while network.step(&mut nodes).is_some() {}
+        assert_eq!(nodes[1].inbox.len(), 0, "the mapping is made after the first datagram is routed");
+        nodes[0].outbox.push_back((addresses("10.0.0.1:5000", "203.0.113.1:6000"), b"x".to_vec()));
+        while network.step(&mut nodes).is_some() {}
+        assert_eq!(nodes[1].inbox.len(), usize::from(hairpinning));
+    }
+}
+
+#[test]
+fn a_capture_is_a_pcap_file_with_a_record_per_datagram() {
+    let mut network = Network::pair(1, &Link::default());
+    network.start_capture();
+    let mut nodes = [Post::default(), Post { replies: true, ..Post::default() }];
+    nodes[0].outbox.push_back((addresses(A_TO_B.0, A_TO_B.1), b"hello".to_vec()));
+    while network.step(&mut nodes).is_some() {}
+    let capture = network.capture().unwrap();
+    let record = 16 + 20 + 8 + 5;
+    assert_eq!(capture.len(), 24 + 2 * record);
+    assert_eq!(&capture[24 + record - 5..24 + record], b"hello");
+}

@@ -1,0 +1,115 @@
+//! What a negotiator refuses, and whose fault it is.
+
+use super::state::{SdpType, SignalingState};
+use thiserror::Error;
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// `create_offer`
+    CreateOffer,
+    /// `create_answer`
+    CreateAnswer,
+    /// `set_local_description`
+    SetLocal(SdpType),
+    /// `set_remote_description`
+    SetRemote(SdpType),
+}
+
+/// The caller's fault: this cannot be done in this signalling state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("{operation:?} is not possible in the state {}", state.name())]
+pub struct StateError {
+    /// The state.
+    pub state: SignalingState,
+    /// What was asked for.
+    pub operation: Operation,
+}
+
+/// A description that is refused. Nothing has changed.
+///
+/// `section` counts media sections from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DescriptionError {
+    /// The caller's fault.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The caller's fault: a local description is set as it was created.
+    #[error("the local description is not the one created last")]
+    Modified,
+    /// The peer's fault. RFC 3264, Section 6: an answer has as many sections as its offer.
+    #[error("the answer has {answered} sections, the offer {offered}")]
+    SectionCount {
+        /// Sections of the offer.
+        offered: usize,
+        /// Sections of the answer.
+        answered: usize,
+    },
+    /// The peer's fault. RFC 3264, Section 8: sections stay where they are, and those that go are rejected.
+    #[error("the offer has fewer sections than were negotiated")]
+    SectionsMissing,
+    /// The peer's fault: kind, protocol or identification is another one than in the offer, or than negotiated.
+    #[error("section {section} does not match the one it stands for")]
+    SectionMismatch {
+        /// The section.
+        section: usize,
+    },
+    /// The peer's fault: two sections have the same identification.
+    #[error("section {section} has a mid that is taken")]
+    DuplicateMid {
+        /// The section.
+        section: usize,
+    },
+    /// The peer's fault. RFC 8829, Section 5.8: ICE credentials must be there.
+    #[error("section {section} has no ICE credentials")]
+    MissingIceCredentials {
+        /// The section.
+        section: usize,
+    },
+    /// The peer's fault. RFC 8829, Section 5.8: a fingerprint must be there.
+    #[error("section {section} has no fingerprint")]
+    MissingFingerprint {
+        /// The section.
+        section: usize,
+    },
+    /// The peer's fault. RFC 8842, Section 5: an answer says `active` or `passive`, and what fits the offer.
+    #[error("section {section} has a DTLS role that cannot be")]
+    Setup {
+        /// The section.
+        section: usize,
+    },
+    /// The peer's fault: the answer accepts what was rejected.
+    #[error("section {section} is accepted although it was offered as rejected")]
+    AcceptedRejected {
+        /// The section.
+        section: usize,
+    },
+    /// Ours: a new DTLS association in a running connection (RFC 8842, Section 3.1) is not supported.
+    #[error("section {section} asks for a new DTLS association")]
+    NewAssociation {
+        /// The section.
+        section: usize,
+    },
+    /// Ours: an ICE restart is not supported.
+    #[error("section {section} asks for an ICE restart")]
+    IceRestart {
+        /// The section.
+        section: usize,
+    },
+}
+
+/// A trickled candidate that cannot be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CandidateError {
+    /// There is no remote description yet.
+    #[error("no remote description is set")]
+    NoRemoteDescription,
+    /// No section has this identification or index.
+    #[error("no such section")]
+    UnknownSection,
+    /// Neither identification nor index is given.
+    #[error("neither mid nor index is given")]
+    NoSection,
+}

@@ -1,0 +1,163 @@
+//! A media section: an `m=` line and what follows it.
+
+use crate::Text;
+use crate::attribute::Attribute;
+use crate::error::{ParseError, Rule};
+use crate::lexer::{Line, is_token};
+use crate::session::{Bandwidth, Connection};
+use crate::transport::{Fingerprint, Secret, Setup};
+
+/// The kind of a media section (RFC 8866, Section 5.14).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum MediaKind {
+    /// `audio`
+    Audio,
+    /// `video`
+    Video,
+    /// `application`: data channels are here.
+    Application,
+    /// Another one.
+    Other(Text),
+}
+
+impl MediaKind {
+    /// The word in a description.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Audio => "audio",
+            Self::Video => "video",
+            Self::Application => "application",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+/// A media section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Media {
+    /// What kind it is.
+    pub kind: MediaKind,
+    /// The port; 0 says rejected, or `bundle-only` in an offer.
+    pub port: u16,
+    /// The number of ports behind a slash.
+    pub port_count: Option<u32>,
+    /// `UDP/DTLS/SCTP`, `UDP/TLS/RTP/SAVPF`, ...
+    pub protocol: Text,
+    /// Payload types, or `webrtc-datachannel`.
+    pub formats: Vec<Text>,
+    /// `i=`
+    pub title: Option<Text>,
+    /// `c=`
+    pub connections: Vec<Connection>,
+    /// `b=`
+    pub bandwidths: Vec<Bandwidth>,
+    /// `k=`
+    pub key: Option<Text>,
+    /// `a=`, in order.
+    pub attributes: Vec<Attribute>,
+}
+
+/// The first value that `$find` gives of the attributes.
+macro_rules! first {
+    ($(#[$doc:meta])* $name:ident, $type:ty, $pattern:pat => $value:expr) => {
+        $(#[$doc])*
+        #[must_use]
+        pub fn $name(&self) -> Option<$type> {
+            self.attributes.iter().find_map(|attribute| match attribute {
+                $pattern => Some($value),
+                _ => None,
+            })
+        }
+    };
+}
+
+impl Media {
+    first!(/// The section's identification.
+        mid, &str, Attribute::Mid(mid) => mid.as_str());
+    first!(/// The user name fragment of this section's ICE.
+        ice_ufrag, &str, Attribute::IceUfrag(ufrag) => ufrag.as_str());
+    first!(/// The password of this section's ICE.
+        ice_pwd, &Secret, Attribute::IcePwd(pwd) => pwd);
+    first!(/// The DTLS role.
+        setup, Setup, Attribute::Setup(setup) => *setup);
+    first!(/// The identification of the DTLS association.
+        tls_id, &str, Attribute::TlsId(id) => id.as_str());
+    first!(/// The SCTP port.
+        sctp_port, u16, Attribute::SctpPort(port) => *port);
+    first!(/// The largest message that the sender of this description takes; 0 is any size.
+        max_message_size, u64, Attribute::MaxMessageSize(size) => *size);
+
+    /// The certificate's fingerprints.
+    pub fn fingerprints(&self) -> impl Iterator<Item = &Fingerprint> {
+        fingerprints(&self.attributes)
+    }
+
+    /// The candidates, each as its attribute's value stands.
+    pub fn candidates(&self) -> impl Iterator<Item = &str> {
+        self.attributes.iter().filter_map(|attribute| match attribute {
+            Attribute::Candidate(candidate) => Some(candidate.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Whether `attribute` stands in this section.
+    #[must_use]
+    pub fn has(&self, attribute: &Attribute) -> bool {
+        self.attributes.contains(attribute)
+    }
+
+    /// Whether this is a section for data channels (RFC 8841, Section 4).
+    #[must_use]
+    pub fn is_data_channel(&self) -> bool {
+        self.kind == MediaKind::Application
+            && matches!(self.protocol.as_str(), "UDP/DTLS/SCTP" | "TCP/DTLS/SCTP")
+            && self.formats.iter().any(|format| format == "webrtc-datachannel")
+    }
+
+    /// An `m=` line with port 0 and nothing behind it.
+    #[must_use]
+    pub fn bare(kind: MediaKind, protocol: Text, formats: Vec<Text>) -> Self {
+        Self {
+            kind,
+            port: 0,
+            port_count: None,
+            protocol,
+            formats,
+            title: None,
+            connections: Vec::new(),
+            bandwidths: Vec::new(),
+            key: None,
+            attributes: Vec::new(),
+        }
+    }
+
+    pub(crate) fn parse(line: &Line<'_>) -> Result<Self, ParseError> {
+        Self::parse_value(line.value).ok_or_else(|| line.error(Rule::Media))
+    }
+
+    fn parse_value(value: &str) -> Option<Self> {
+        let mut words = value.split_ascii_whitespace();
+        let kind = match words.next().filter(|word| is_token(word))? {
+            "audio" => MediaKind::Audio,
+            "video" => MediaKind::Video,
+            "application" => MediaKind::Application,
+            other => MediaKind::Other(other.into()),
+        };
+        let ports = words.next()?;
+        let (port, port_count) = match ports.split_once('/') {
+            Some((port, count)) => (port.parse().ok()?, Some(count.parse().ok()?)),
+            None => (ports.parse().ok()?, None),
+        };
+        let protocol = words.next().filter(|word| word.split('/').all(is_token))?.into();
+        let formats: Vec<Text> = words.map(Text::from).collect();
+        (!formats.is_empty()).then(|| Self { port, port_count, ..Self::bare(kind, protocol, formats) })
+    }
+}
+
+pub(crate) fn fingerprints(attributes: &[Attribute]) -> impl Iterator<Item = &Fingerprint> {
+    attributes.iter().filter_map(|attribute| match attribute {
+        Attribute::Fingerprint(fingerprint) => Some(&**fingerprint),
+        _ => None,
+    })
+}

@@ -1,0 +1,59 @@
+//! What a connection is given.
+
+use duologue_dtls::crypto::{CryptoError, Provider};
+use duologue_dtls::{Identity, Validity};
+use duologue_stun::crypto::HmacProvider;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The settings of a [`PeerConnection`](crate::PeerConnection); share one among many.
+///
+/// Our `max-message-size` is `sctp.max_message_size`, our `sctp-port` is `sctp.local_port`.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// Gathering, checks, consent.
+    pub ice: Arc<duologue_ice::Config>,
+    /// The certificate, its key, suites and the crypto provider.
+    pub dtls: Arc<duologue_dtls::Config>,
+    /// The association and its data channels.
+    pub sctp: Arc<duologue_sctp::Config>,
+    /// The largest UDP payload that is sent, in bytes. Default 1,200, which every path carries.
+    pub mtu: usize,
+}
+
+impl Config {
+    /// The defaults, with an identity and its crypto.
+    #[must_use]
+    pub fn new(
+        hmac: &'static dyn HmacProvider,
+        provider: &'static dyn Provider,
+        identity: Arc<Identity>,
+    ) -> Self {
+        Self {
+            ice: Arc::new(duologue_ice::Config::new(hmac)),
+            dtls: Arc::new(duologue_dtls::Config::new(provider, identity)),
+            sctp: Arc::new(duologue_sctp::Config::default()),
+            mtu: 1200,
+        }
+    }
+
+    /// The defaults, with a fresh certificate that is good for thirty days from a day before `wall`, the present time.
+    /// `seed` must come fresh from a cryptographic generator: the private key is drawn from it.
+    ///
+    /// # Errors
+    /// The provider's, or a time outside of the years 1970 to 9999.
+    #[cfg(any(feature = "aws-lc-rs", feature = "rust-crypto"))]
+    pub fn generate(
+        provider: &'static dyn Provider,
+        seed: [u8; 32],
+        wall: SystemTime,
+    ) -> Result<Self, CryptoError> {
+        let not_before = wall.duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(DAY);
+        let validity = Validity { not_before, not_after: not_before + 31 * DAY };
+        let identity = Identity::generate(provider, seed, validity)?;
+        Ok(Self::new(&duologue_stun::crypto::RUST_CRYPTO, provider, Arc::new(identity)))
+    }
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -1,0 +1,134 @@
+//! What a connection tells, what it discards, and how it ends.
+
+use duologue_dtls::{Connected, Failure, KeyLogLine};
+use duologue_ice::{GatheringState, Path};
+use duologue_sctp::dcep::{ChannelCloseReason, ChannelId};
+use duologue_sdp::jsep::{IceCandidate, SignalingState};
+use thiserror::Error;
+
+/// Something that happened on a [`PeerConnection`](crate::PeerConnection). The names are those of the browser's events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// What was asked for needs an offer.
+    NegotiationNeeded,
+    /// The negotiation has moved.
+    SignalingStateChange(SignalingState),
+    /// A candidate to be signalled to the peer, as far as descriptions sent before do not carry it.
+    IceCandidate(IceCandidate),
+    /// Gathering has begun, or found all that it will.
+    IceGatheringStateChange(GatheringState),
+    /// The state of ICE has changed.
+    IceConnectionStateChange(duologue_ice::State),
+    /// Payload now leaves on this path.
+    SelectedPathChange(Path),
+    /// The peer's certificate has the fingerprint that was signalled, and the keys are in use.
+    Secured(Connected),
+    /// A line for a key log file, when the configuration asks for it.
+    KeyLog(KeyLogLine),
+    /// The state of the whole connection has changed.
+    ConnectionStateChange(ConnectionState),
+    /// The SCTP association is up: data channels open now.
+    SctpConnected,
+    /// The SCTP association has ended; its channels are closed.
+    SctpClosed(duologue_sctp::CloseReason),
+    /// The peer has opened a data channel.
+    DataChannel(ChannelId),
+    /// One of our data channels is open.
+    ChannelOpen(ChannelId),
+    /// The peer closes a data channel.
+    ChannelClosing(ChannelId),
+    /// A data channel is closed; its id says nothing any more.
+    ChannelClosed(ChannelId, ChannelCloseReason),
+    /// A data channel's buffered amount has come down to its threshold.
+    BufferedAmountLow(ChannelId),
+    /// Messages have arrived: call [`recv`](crate::PeerConnection::recv) until it returns `None`.
+    Readable,
+    /// The connection has ended. Nothing follows.
+    Closed(CloseReason),
+}
+
+/// The state of the whole connection (W3C `RTCPeerConnectionState`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ConnectionState {
+    /// Nothing has begun.
+    #[default]
+    New,
+    /// ICE or DTLS are at work.
+    Connecting,
+    /// ICE has a path and DTLS keys.
+    Connected,
+    /// The peer is silent for the moment.
+    Disconnected,
+    /// ICE has no path any more, or DTLS failed.
+    Failed,
+    /// The connection has ended.
+    Closed,
+}
+
+impl ConnectionState {
+    /// The W3C's word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Disconnected => "disconnected",
+            Self::Failed => "failed",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// Why a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// [`close`](crate::PeerConnection::close) was called.
+    #[error("closed by us")]
+    Local,
+    /// The peer sent close_notify.
+    #[error("closed by the peer")]
+    Peer,
+    /// The DTLS handshake or connection failed; a wrong certificate is one of the reasons.
+    #[error("DTLS: {0}")]
+    Dtls(Failure),
+}
+
+/// Why a datagram was not used. Not an error: the network may carry anything.
+/// [`Stats::discarded`](crate::Stats::discarded) counts each kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Discard {
+    /// The ICE agent's reason.
+    Ice(duologue_ice::Discard),
+    /// The DTLS connection's reason.
+    Dtls(duologue_dtls::Discard),
+    /// The SCTP association's reason, of the last packet refused in a datagram.
+    Sctp(duologue_sctp::Discard),
+    /// The first byte belongs to no protocol of RFC 7983, Section 7, or the datagram is empty.
+    UnknownProtocol,
+    /// RTP or RTCP, and no media is negotiated.
+    UnexpectedMedia,
+    /// DTLS that cannot be used yet, and the store for it is full.
+    EarlyStoreFull,
+    /// The connection has ended.
+    Ended,
+}
+
+impl Discard {
+    pub(crate) const COUNT: usize = 7;
+
+    pub(crate) fn index(self) -> usize {
+        match self {
+            Self::Ice(_) => 0,
+            Self::Dtls(_) => 1,
+            Self::Sctp(_) => 2,
+            Self::UnknownProtocol => 3,
+            Self::UnexpectedMedia => 4,
+            Self::EarlyStoreFull => 5,
+            Self::Ended => 6,
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! What goes out: datagrams, deadlines, events.
+
+use crate::demux::Route;
+use crate::event::Event;
+use crate::input::Ecn;
+use crate::peer_connection::{PeerConnection, Phase, Security};
+use duologue_dtls as dtls;
+use duologue_ice as ice;
+use std::num::NonZeroUsize;
+use std::time::Instant;
+
+/// The room that a datagram of ICE or of a handshake may take, in bytes.
+const MAX_LEN: usize = 1500;
+
+/// One or more datagrams for one path, appended to the caller's buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Transmit {
+    /// From where to where.
+    pub path: ice::Path,
+    /// The ECN bits to set, if any.
+    pub ecn: Option<Ecn>,
+    /// The DSCP to set (RFC 8837); 0 is best effort.
+    pub dscp: u8,
+    /// The bytes appended.
+    pub len: usize,
+    /// The length of each datagram, the last of which may be shorter; `None` when there is one alone.
+    pub segment_size: Option<NonZeroUsize>,
+    /// Whether the datagram must not be fragmented on its way.
+    pub dont_fragment: bool,
+}
+
+/// What a connection wants next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Tell the application.
+    Event(Event),
+    /// Send what was appended.
+    Transmit(Transmit),
+    /// Wait for a datagram, or until this time.
+    Wait(Option<Instant>),
+}
+
+impl PeerConnection {
+    /// What is to be done next: the deadline that has come is handled, then events, then datagrams; `Wait` says that all is
+    /// done for now. For loops that must not forget a poll.
+    pub fn poll_output(&mut self, now: Instant, max_datagrams: NonZeroUsize, out: &mut Vec<u8>) -> Output {
+        if self.poll_timeout().is_some_and(|deadline| deadline <= now) {
+            self.handle_timeout(now);
+        }
+        if let Some(event) = self.poll_event() {
+            return Output::Event(event);
+        }
+        if let Some(transmit) = self.poll_transmit(now, max_datagrams, out) {
+            return Output::Transmit(transmit);
+        }
+        // Sending the last datagram may have been an end.
+        match self.poll_event() {
+            Some(event) => Output::Event(event),
+            None => Output::Wait(self.poll_timeout()),
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due. `None` waits for input.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Ended => None,
+            Phase::Closing { until, .. } => Some(until),
+            Phase::Running => {
+                let dtls = match &self.security {
+                    Security::Waiting => None,
+                    Security::Handshaking(dtls) | Security::Established { dtls, .. } => dtls.poll_timeout(),
+                };
+                [self.ice.poll_timeout(), dtls, self.channels.poll_timeout()].into_iter().flatten().min()
+            }
+        }
+    }
+
+    /// The next thing to know.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        if self.phase != Phase::Ended
+            && let Some(event) = self.signalling.poll_event()
+        {
+            return Some(event);
+        }
+        self.events.pop_front().or_else(|| self.poll_channel_event())
+    }
+
+    /// What [`Demux`](crate::Demux) should know.
+    #[must_use]
+    pub fn poll_route(&mut self) -> Option<Route> {
+        if let Some(path) = self.learnt.pop() {
+            return Some(Route::Path(path));
+        }
+        self.ice.poll_transaction().map(|report| match report {
+            ice::TransactionReport::Opened(id) => Route::TransactionOpened(id),
+            ice::TransactionReport::Closed(id) => Route::TransactionClosed(id),
+            ice::TransactionReport::Reset => Route::TransactionsReset,
+        })
+    }
+
+    /// Appends the next datagrams, at most `max_datagrams` for one path and all but the last of one length, and says where
+    /// they go. `None` when there is nothing to send.
+    #[must_use]
+    pub fn poll_transmit(
+        &mut self,
+        now: Instant,
+        max_datagrams: NonZeroUsize,
+        out: &mut Vec<u8>,
+    ) -> Option<Transmit> {
+        let now = self.advance(now);
+        if self.phase == Phase::Ended {
+            return None;
+        }
+        let transmit = self.write_next(now, max_datagrams, out);
+        match &transmit {
+            Some(transmit) => {
+                self.counters.bytes_sent += transmit.len as u64;
+                let each = transmit.segment_size.map_or(transmit.len, NonZeroUsize::get).max(1);
+                self.counters.datagrams_sent += transmit.len.div_ceil(each) as u64;
+            }
+            None => {
+                if let Phase::Closing { reason, .. } = self.phase {
+                    self.finish(reason);
+                }
+            }
+        }
+        transmit
+    }
+
+    fn write_next(
+        &mut self,
+        now: Instant,
+        max_datagrams: NonZeroUsize,
+        out: &mut Vec<u8>,
+    ) -> Option<Transmit> {
+        if self.phase == Phase::Running
+            && let Some(ice::Transmit { path, len, .. }) = self.ice.poll_transmit(now, MAX_LEN, out)
+        {
+            return Some(single(path, len));
+        }
+        let path = self.ice.sending_path()?.path();
+        if let Some(len) = self.security.dtls().and_then(|dtls| dtls.poll_transmit(now, MAX_LEN, out)) {
+            // A flight's last datagram may be what an event waited for.
+            self.pump();
+            return Some(single(path, len));
+        }
+        if let Some(batch) = self.write_packets(now, path, max_datagrams, out) {
+            return Some(batch);
+        }
+        let closing = matches!(self.phase, Phase::Closing { .. });
+        let dtls = self.security.dtls().filter(|_| closing)?;
+        dtls.close(now);
+        dtls.poll_transmit(now, MAX_LEN, out).map(|len| single(path, len))
+    }
+
+    /// A batch of SCTP packets, each sealed in place.
+    fn write_packets(
+        &mut self,
+        now: Instant,
+        path: ice::Path,
+        max_datagrams: NonZeroUsize,
+        out: &mut Vec<u8>,
+    ) -> Option<Transmit> {
+        let Security::Established { dtls, .. } = &mut self.security else { return None };
+        let full = full_len(self.config.mtu, dtls.overhead());
+        let start = out.len();
+        let mut segment_size = None;
+        for _ in 0..max_datagrams.get() {
+            let Some(len) = write_packet(dtls, &mut self.channels, now, self.config.mtu, out) else { break };
+            let first = *segment_size.get_or_insert(len);
+            // Only behind a full datagram is it sure that none is longer than the first.
+            if len < first || first < full {
+                break;
+            }
+        }
+        let len = out.len() - start;
+        let segment_size = segment_size.filter(|size| *size < len).and_then(NonZeroUsize::new);
+        (len > 0).then_some(Transmit { segment_size, ..single(path, len) })
+    }
+}
+
+/// The longest datagram that SCTP fills: its packets are multiples of four bytes (RFC 9260, Section 3.2).
+fn full_len(mtu: usize, overhead: usize) -> usize {
+    (mtu.saturating_sub(overhead) & !3) + overhead
+}
+
+fn single(path: ice::Path, len: usize) -> Transmit {
+    Transmit { path, ecn: None, dscp: 0, len, segment_size: None, dont_fragment: false }
+}
+
+/// Appends one SCTP packet as a DTLS record; returns the datagram's length.
+fn write_packet(
+    dtls: &mut dtls::Connection,
+    channels: &mut duologue_sctp::dcep::Channels,
+    now: Instant,
+    mtu: usize,
+    out: &mut Vec<u8>,
+) -> Option<usize> {
+    let start = out.len();
+    let overhead = dtls.overhead();
+    out.resize(start + dtls.record_header_len(), 0);
+    let written = channels.poll_transmit(now, mtu.saturating_sub(overhead), out);
+    if written.is_none() || dtls.seal(out, start).is_err() {
+        out.truncate(start);
+        return None;
+    }
+    Some(out.len() - start)
+}

@@ -1,0 +1,223 @@
+//! The connection itself: what it is made of, and what it says of itself.
+
+use crate::config::Config;
+use crate::early::EarlyDatagrams;
+use crate::event::{CloseReason, ConnectionState, Discard, Event};
+use crate::negotiate::Signalling;
+use crate::seed::{Label, Seeds};
+use crate::stats::Counters;
+use duologue_dtls as dtls;
+use duologue_ice as ice;
+use duologue_sctp::dcep::Channels;
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How long a closing connection waits for its last datagrams to be polled.
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A wall-clock time as NTP writes it: seconds since 1900 in the upper 32 bits, fractions in the lower
+/// ([RFC 5905, Section 6](https://www.rfc-editor.org/rfc/rfc5905#section-6)). It enters once, with the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NtpTime(pub u64);
+
+impl From<SystemTime> for NtpTime {
+    fn from(time: SystemTime) -> Self {
+        let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let fraction = (u64::from(since_1970.subsec_nanos()) << 32) / 1_000_000_000;
+        Self((since_1970.as_secs().wrapping_add(FROM_1900_TO_1970) << 32) | fraction)
+    }
+}
+
+/// Seconds (RFC 5905, Figure 4).
+const FROM_1900_TO_1970: u64 = 2_208_988_800;
+
+/// A peer connection: one ICE agent, one DTLS connection, one SCTP association, driven by calls and polls.
+///
+/// It speaks the browser's vocabulary in Rust's spelling. After any call, drain
+/// [`poll_event`](Self::poll_event) and [`poll_transmit`](Self::poll_transmit), then wait for a datagram or
+/// [`poll_timeout`](Self::poll_timeout); [`poll_output`](Self::poll_output) does these in order.
+/// The crate's documentation states the contract.
+pub struct PeerConnection {
+    pub(crate) config: Arc<Config>,
+    pub(crate) seeds: Seeds,
+    /// The wall-clock time of construction, for what tells time to the peer.
+    pub(crate) ntp: NtpTime,
+    /// The largest time seen.
+    pub(crate) now: Instant,
+    pub(crate) signalling: Signalling,
+    pub(crate) ice: ice::Agent,
+    pub(crate) security: Security,
+    pub(crate) channels: Channels,
+    /// Whether the association was told to begin.
+    pub(crate) sctp_started: bool,
+    pub(crate) early: EarlyDatagrams,
+    pub(crate) phase: Phase,
+    pub(crate) state: ConnectionState,
+    pub(crate) events: VecDeque<Event>,
+    /// Paths of authenticated STUN since the last poll, for [`Demux`](crate::Demux).
+    pub(crate) learnt: Vec<ice::Path>,
+    pub(crate) counters: Counters,
+}
+
+/// How far DTLS has come.
+pub(crate) enum Security {
+    /// ICE has no path, or the role is not known.
+    Waiting,
+    /// The handshake is under way.
+    Handshaking(Box<dtls::Connection>),
+    /// The peer is verified.
+    Established { dtls: Box<dtls::Connection>, srtp_profile: Option<dtls::SrtpProfile> },
+}
+
+impl Security {
+    pub(crate) fn dtls(&mut self) -> Option<&mut dtls::Connection> {
+        match self {
+            Self::Waiting => None,
+            Self::Handshaking(dtls) | Self::Established { dtls, .. } => Some(dtls),
+        }
+    }
+}
+
+/// Whether the connection works, ends or has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Running,
+    /// The last datagrams leave, until then at most.
+    Closing {
+        reason: CloseReason,
+        until: Instant,
+    },
+    /// Only the last event is to be told.
+    Ended,
+}
+
+impl PeerConnection {
+    /// A connection that has not begun. `seed` must come fresh from a cryptographic generator and be kept secret: it is
+    /// what user names, passwords, tags and keys (with a deterministic provider) are drawn from, and its reuse would repeat
+    /// them. `ntp` is the wall-clock time at `now`.
+    #[must_use]
+    pub fn new(config: Arc<Config>, seed: [u8; 32], now: Instant, ntp: NtpTime) -> Self {
+        let seeds = Seeds::new(seed);
+        let ice = ice::Agent::new(Arc::clone(&config.ice), seeds.derive(Label::Ice), now);
+        let channels = Channels::new(Arc::clone(&config.sctp), seeds.derive(Label::Sctp), now);
+        let signalling = Signalling::new(&config, &ice, seeds.generator(Label::Signalling));
+        Self {
+            config,
+            seeds,
+            ntp,
+            now,
+            signalling,
+            ice,
+            security: Security::Waiting,
+            channels,
+            sctp_started: false,
+            early: EarlyDatagrams::default(),
+            phase: Phase::Running,
+            state: ConnectionState::New,
+            events: VecDeque::new(),
+            learnt: Vec::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Adds an address to send from and to gather candidates on. The embedder has a socket bound to it.
+    pub fn add_interface(
+        &mut self,
+        now: Instant,
+        address: SocketAddr,
+    ) -> Result<ice::InterfaceId, ice::InterfaceError> {
+        let now = self.advance(now);
+        let added = self.ice.add_interface(now, address);
+        self.pump();
+        added
+    }
+
+    /// Takes an address away: what was found through it is gone.
+    pub fn remove_interface(&mut self, now: Instant, id: ice::InterfaceId) {
+        let now = self.advance(now);
+        self.ice.remove_interface(now, id);
+        self.pump();
+    }
+
+    /// The state of the whole connection.
+    #[must_use]
+    pub fn connection_state(&self) -> ConnectionState {
+        self.state
+    }
+
+    /// The state of ICE.
+    #[must_use]
+    pub fn ice_connection_state(&self) -> ice::State {
+        self.ice.state()
+    }
+
+    /// The wall-clock time at construction.
+    #[must_use]
+    pub fn ntp_at_start(&self) -> NtpTime {
+        self.ntp
+    }
+
+    /// The local half of the `USERNAME` of checks meant for this connection.
+    #[must_use]
+    pub fn local_ice_ufrag(&self) -> &str {
+        self.ice.local_credentials().ufrag()
+    }
+
+    /// Every candidate pair, for statistics.
+    pub fn candidate_pairs(&self) -> impl Iterator<Item = ice::PairStats> {
+        self.ice.pairs()
+    }
+
+    /// The SRTP protection profile, once DTLS has agreed on one.
+    #[must_use]
+    pub fn srtp_profile(&self) -> Option<dtls::SrtpProfile> {
+        match self.security {
+            Security::Established { srtp_profile, .. } => srtp_profile,
+            Security::Waiting | Security::Handshaking(_) => None,
+        }
+    }
+
+    /// Ends the connection: data channels and the association are aborted, the peer is told by close_notify, and
+    /// [`Event::Closed`] follows once the last datagrams are polled, or after a second. Messages that have arrived can
+    /// still be received.
+    pub fn close(&mut self, now: Instant) {
+        let now = self.advance(now);
+        if self.phase == Phase::Running {
+            self.channels.abort(now);
+            self.end(CloseReason::Local);
+            self.pump();
+        }
+    }
+
+    /// Begins to end.
+    pub(crate) fn end(&mut self, reason: CloseReason) {
+        if self.phase == Phase::Running {
+            self.phase = Phase::Closing { reason, until: self.now + CLOSE_TIMEOUT };
+            self.signalling.close();
+            self.early.clear();
+        }
+    }
+
+    pub(crate) fn advance(&mut self, now: Instant) -> Instant {
+        self.now = self.now.max(now);
+        self.now
+    }
+
+    pub(crate) fn refuse<T>(&mut self, reason: Discard) -> Result<T, Discard> {
+        self.counters.count(reason);
+        Err(reason)
+    }
+}
+
+impl fmt::Debug for PeerConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerConnection")
+            .field("state", &self.state)
+            .field("signaling_state", &self.signaling_state())
+            .field("ice", &self.ice)
+            .finish_non_exhaustive()
+    }
+}

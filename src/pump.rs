@@ -1,0 +1,186 @@
+//! Moves what one layer tells into the next: ICE starts DTLS, DTLS starts SCTP.
+
+use crate::event::{CloseReason, ConnectionState, Event};
+use crate::peer_connection::{PeerConnection, Phase, Security};
+use duologue_dtls as dtls;
+use duologue_ice as ice;
+use duologue_sctp::dcep;
+use duologue_sdp::jsep::DtlsRole;
+use std::sync::Arc;
+
+/// The most rounds of one pump; what is left waits for the next input.
+const BUDGET: usize = 64;
+
+impl PeerConnection {
+    pub(crate) fn pump(&mut self) {
+        for _ in 0..BUDGET {
+            let moved = self.pump_ice()
+                | self.start_dtls()
+                | self.pump_dtls()
+                | self.start_sctp()
+                | self.take_early_data();
+            if !moved {
+                break;
+            }
+        }
+        self.update_state();
+    }
+
+    fn pump_ice(&mut self) -> bool {
+        let mut moved = false;
+        while let Some(event) = self.ice.poll_event() {
+            moved = true;
+            match event {
+                ice::Event::LocalCandidate(candidate) => self.signalling.add_candidate(&candidate),
+                ice::Event::GatheringStateChanged(state) => {
+                    if state == ice::GatheringState::Complete {
+                        self.signalling.negotiator.end_of_local_candidates();
+                    }
+                    self.events.push_back(Event::IceGatheringStateChange(state));
+                }
+                ice::Event::SourceQualified { source, .. } => self.early.qualify(source),
+                ice::Event::SelectedPairChanged(_) => self.path_changed(),
+                ice::Event::StateChanged(state) => {
+                    // What was not told is not worth telling any more.
+                    self.events.retain(|event| !matches!(event, Event::IceConnectionStateChange(_)));
+                    self.events.push_back(Event::IceConnectionStateChange(state));
+                }
+                _ => {}
+            }
+        }
+        moved
+    }
+
+    fn path_changed(&mut self) {
+        if let Some(path) = self.ice.sending_path() {
+            self.events.retain(|event| !matches!(event, Event::SelectedPathChange(_)));
+            self.events.push_back(Event::SelectedPathChange(path.path()));
+        }
+        if let (Some(dtls), Some(round_trip)) = (self.security.dtls(), self.ice.round_trip()) {
+            dtls.set_round_trip(round_trip);
+        }
+    }
+
+    /// DTLS starts on the first path that works, without waiting for nomination, once roles and fingerprints are known.
+    fn start_dtls(&mut self) -> bool {
+        let negotiator = &self.signalling.negotiator;
+        let ready = matches!(self.security, Security::Waiting) && self.phase == Phase::Running;
+        let (Some(role), Some(remote), Some(_), true) =
+            (negotiator.dtls_role(), negotiator.remote_transport(), self.ice.sending_path(), ready)
+        else {
+            return false;
+        };
+        let role = match role {
+            DtlsRole::Client => dtls::Role::Client,
+            DtlsRole::Server => dtls::Role::Server,
+        };
+        let fingerprints =
+            remote.fingerprints.iter().filter_map(|one| one.to_string().parse().ok()).collect();
+        let seed = self.seeds.derive(crate::seed::Label::Dtls);
+        let mut dtls =
+            dtls::Connection::new(Arc::clone(&self.config.dtls), role, fingerprints, seed, self.now);
+        dtls.set_mtu(self.config.mtu);
+        if let Some(round_trip) = self.ice.round_trip() {
+            dtls.set_round_trip(round_trip);
+        }
+        self.security = Security::Handshaking(Box::new(dtls));
+        true
+    }
+
+    fn pump_dtls(&mut self) -> bool {
+        let mut moved = false;
+        while self.security.dtls().is_some() {
+            let Some(mut datagram) = self.early.take() else { break };
+            moved = true;
+            // Its refusal is counted where it happens.
+            let _ = self.handle_dtls(&mut datagram);
+        }
+        while let Some(event) = self.security.dtls().and_then(dtls::Connection::poll_event) {
+            moved = true;
+            match event {
+                dtls::Event::Connected(connected) => self.secured(connected),
+                dtls::Event::KeyLog(line) => self.events.push_back(Event::KeyLog(line)),
+                dtls::Event::Closed(dtls::ClosedBy::Peer) => {
+                    self.channels.abort(self.now);
+                    self.end(CloseReason::Peer);
+                }
+                dtls::Event::Failed(failure) => self.dtls_failed(failure),
+                _ => {}
+            }
+        }
+        moved
+    }
+
+    fn secured(&mut self, connected: dtls::Connected) {
+        self.events.push_back(Event::Secured(connected));
+        self.security = match std::mem::replace(&mut self.security, Security::Waiting) {
+            Security::Handshaking(dtls) => {
+                self.channels.set_mtu(self.config.mtu.saturating_sub(dtls.overhead()));
+                Security::Established { dtls, srtp_profile: connected.srtp_profile }
+            }
+            other => other,
+        };
+    }
+
+    /// What came ahead of the end of the handshake.
+    fn take_early_data(&mut self) -> bool {
+        if !self.sctp_started {
+            return false;
+        }
+        let mut moved = false;
+        while let Some(packet) = self.security.dtls().and_then(dtls::Connection::recv) {
+            moved = true;
+            // Its refusal is counted in the association's statistics.
+            let _ = self.channels.handle_packet(self.now, &packet);
+        }
+        moved
+    }
+
+    /// The association starts with the keys, when a data section is agreed on.
+    fn start_sctp(&mut self) -> bool {
+        let negotiator = &self.signalling.negotiator;
+        let secure = matches!(self.security, Security::Established { .. });
+        let (Some(data), Some(role), true) = (negotiator.data(), negotiator.dtls_role(), secure) else {
+            return false;
+        };
+        if self.sctp_started || self.phase != Phase::Running {
+            return false;
+        }
+        self.sctp_started = true;
+        self.channels.set_remote_port(data.remote_port);
+        self.channels.set_remote_max_message_size(data.max_message_size.unwrap_or(0));
+        let role = match role {
+            DtlsRole::Client => dcep::DtlsRole::Client,
+            DtlsRole::Server => dcep::DtlsRole::Server,
+        };
+        self.channels.set_dtls_role(self.now, role);
+        self.channels.connect(self.now);
+        true
+    }
+
+    /// W3C, Section 4.3.3: the states of ICE and DTLS make that of the connection.
+    fn update_state(&mut self) {
+        let secure = matches!(self.security, Security::Established { .. });
+        let state = match (self.phase, self.ice.state()) {
+            (Phase::Ended, _) => ConnectionState::Closed,
+            (Phase::Closing { reason: CloseReason::Dtls(_), .. }, _) => ConnectionState::Failed,
+            (Phase::Closing { .. }, _) => self.state,
+            (Phase::Running, ice::State::Failed(_)) => ConnectionState::Failed,
+            (Phase::Running, ice::State::Disconnected) => ConnectionState::Disconnected,
+            (Phase::Running, ice::State::New) => ConnectionState::New,
+            (Phase::Running, ice::State::Connected | ice::State::Completed) if secure => {
+                ConnectionState::Connected
+            }
+            (Phase::Running, _) => ConnectionState::Connecting,
+        };
+        self.set_state(state);
+    }
+
+    pub(crate) fn set_state(&mut self, state: ConnectionState) {
+        if self.state != state {
+            self.state = state;
+            self.events.retain(|event| !matches!(event, Event::ConnectionStateChange(_)));
+            self.events.push_back(Event::ConnectionStateChange(state));
+        }
+    }
+}

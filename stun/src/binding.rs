@@ -1,0 +1,25 @@
+//! Binding with a STUN server: learns the address that the outside sees (RFC 8489, Section 3; RFC 8445, Section 5.1.1.2).
+
+use std::net::SocketAddr;
+
+use crate::address::canonical;
+use crate::error::WriteError;
+use crate::message::{Class, Message, Method, TransactionId};
+use crate::writer::Writer;
+
+/// Appends a Binding request without credentials, as a STUN server takes it.
+///
+/// # Errors
+/// None that a buffer of this size can have; the type is the writer's.
+pub fn write_binding_request(out: &mut Vec<u8>, id: TransactionId) -> Result<usize, WriteError> {
+    Writer::new(out, Class::Request, Method::BINDING, id).fingerprint().finish()
+}
+
+/// The address in a Binding success response, canonical; `None` when the message is something else.
+#[must_use]
+pub fn mapped_address(message: &Message<'_>) -> Option<SocketAddr> {
+    if message.class() != Class::Success || message.method() != Method::BINDING {
+        return None;
+    }
+    message.mapped_address().map(canonical)
+}
