@@ -358,7 +358,7 @@ impl Connection {
         match (header.content_type, &mut self.state) {
             (ContentType::APPLICATION_DATA, State::Connected(connected)) => {
                 // RFC 6347, Section 4.2.4: who sends data has our last flight, which need not be kept any longer.
-                if !connected.flight.is_empty() && connected.flight.is_written() {
+                if !connected.flight.is_empty() {
                     connected.flight = Flight::default();
                 }
                 Ok(Used::Data(offset, len))

@@ -274,18 +274,41 @@ fn fault_12_plaintext_application_data_is_never_accepted() {
 
 #[test]
 fn fault_13_contradicting_fragments_are_replaced_by_those_that_come_later() {
-    let mut peers = shake_hands([config(CLIENT), config(SERVER)], |peers, to, datagram, now| {
+    // Each message in several fragments; before each flight, forged pieces of its messages.
+    let mut configs = [config(CLIENT), config(SERVER)];
+    configs.iter_mut().for_each(|config| config.mtu = MIN_MTU);
+    let mut last = None;
+    let mut peers = shake_hands(configs, |peers, to, datagram, now| {
         let Ok((next, _)) = Fragment::parse(&datagram[13..]) else { return };
+        if last.replace(to) == Some(to) {
+            return;
+        }
         // Other bytes, another length and another kind for the messages that come.
         for message_seq in next.message_seq..next.message_seq + 3 {
-            for (length, kind) in [(next.length, next.kind.0), (next.length + 1, next.kind.0), (9, 99)] {
+            for (length, kind) in [(next.length + 1, next.kind.0), (9, 99), (next.length, next.kind.0)] {
                 let half = vec![0xaa; length as usize / 2];
                 peers[to].take(now, &mut message(HandshakeType(kind), message_seq, length, 0, &half));
                 peers[to].take(now, &mut message(HandshakeType(kind), message_seq, length, 1, &half));
             }
         }
+        assert!(peers[to].connection.stats().reassembly_bytes > 0);
     });
     assert!(both_connected(&mut peers));
+}
+
+#[test]
+fn fault_13_a_finished_message_in_plaintext_is_none() {
+    let mut configs = [config(CLIENT), config(SERVER)];
+    configs.iter_mut().for_each(|config| config.mtu = MIN_MTU);
+    let mut forged = 0;
+    let mut peers = shake_hands(configs, |peers, to, _, now| {
+        // The numbers that the Finished messages of the client and of the server have.
+        let message_seq = if to == SERVER { 4 } else { 5 };
+        let mut finished = message(HandshakeType::FINISHED, message_seq, 12, 0, &[0; 12]);
+        peers[to].take(now, &mut finished);
+        forged += 1;
+    });
+    assert!(both_connected(&mut peers) && forged > 6);
 }
 
 #[test]

@@ -193,6 +193,25 @@ fn a_client_hello_may_be_split_anywhere_and_arrive_in_either_order() {
 }
 
 #[test]
+fn a_repeated_flight_is_answered_at_once_but_not_more_than_twice_in_a_timeout() {
+    let mut configs = configs(1200);
+    configs[SERVER].initial_retransmission_timeout = Duration::from_secs(20);
+    let (network, mut peers) = network(&Link::default(), configs, 1);
+    let start = network.now();
+    let hello = peers[CLIENT].transmit(start).unwrap();
+    peers[SERVER].take(start, &mut hello.clone());
+    assert!(peers[SERVER].transmit(start).is_some());
+    let mut answers = 0;
+    for second in 1..19 {
+        // The repeated hello has another record number, which plaintext does not look at.
+        let now = start + Duration::from_secs(second);
+        peers[SERVER].take(now, &mut hello.clone());
+        answers += usize::from(peers[SERVER].transmit(now).is_some());
+    }
+    assert_eq!(answers, 1);
+}
+
+#[test]
 fn the_first_timeout_is_400_ms_or_follows_from_the_round_trip_and_doubles() {
     let intervals = |round_trip: Option<Duration>| {
         let (mut network, peers) = network(&Link::default(), configs(1200), 1);

@@ -11,6 +11,7 @@ mod common;
 mod contract;
 mod fuzz_corpus;
 mod handshake;
+mod impostor;
 mod known_faults;
 mod loss;
 mod records;
