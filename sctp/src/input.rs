@@ -47,7 +47,10 @@ impl Association {
             first = false;
             match outcome {
                 Ok(()) => used = true,
-                Err(discard) => refused = refused.or(Some(self.count(discard))),
+                Err(discard) => {
+                    self.count(discard);
+                    refused = refused.or(Some(discard));
+                }
             }
             data |= raw.kind == packet::kind::DATA;
             let stop = matches!(refused, Some(Discard::VerificationTag | Discard::Ports));
@@ -57,7 +60,8 @@ impl Association {
             }
         }
         if !stopped && !chunks.is_finished() {
-            refused = refused.or(Some(self.count(Discard::Malformed)));
+            self.count(Discard::Malformed);
+            refused = refused.or(Some(Discard::Malformed));
         }
         if data && self.state.takes_data() {
             self.data_packet_done(now);

@@ -1,4 +1,9 @@
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test panics")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a failing test panics; numbers are cut to patterns"
+)]
 //! Faults that other stacks had, each by name.
 
 mod support;
@@ -9,7 +14,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use duologue_netsim::{Link, Loss, Network};
 use duologue_sctp::dcep::{ChannelConfig, Channels, DtlsRole, Event, Kind};
-use duologue_sctp::packet::{self, Chunk, Data, ForwardTsn, GapBlock, Header, PacketWriter, Sack, Skipped, kind};
+use duologue_sctp::packet::{
+    self, Chunk, Data, ForwardTsn, GapBlock, Header, PacketWriter, Sack, Skipped, kind,
+};
 use duologue_sctp::{Association, Config, Discard, Message, Reliability, SendOptions, StreamId};
 use support::{Pair, Peer, ms, pattern};
 
@@ -166,10 +173,11 @@ fn fault_17_crafted_sequence_numbers_do_no_harm() {
             _ => base.wrapping_add(next() as u32 % 300),
         };
         let bits = next();
-        let mut crafted = data(tsn, (next() % 5) as u16, (next() % 6) as u16, bits & 1 == 0, bits & 2 == 0, &payload);
+        let mut crafted =
+            data(tsn, (next() % 5) as u16, (next() % 6) as u16, bits & 1 == 0, bits & 2 == 0, &payload);
         crafted.unordered = bits & 4 == 0;
         let _ = victim.data(crafted);
-        if bits % 64 == 0 {
+        if bits.is_multiple_of(64) {
             let new_cum = base.wrapping_add(next() as u32 % 300);
             let skipped = [Skipped { stream: (next() % 5) as u16, ssn: next() as u16 }];
             let mut value = Vec::new();
@@ -177,7 +185,7 @@ fn fault_17_crafted_sequence_numbers_do_no_harm() {
             let _ = victim.chunk(kind::FORWARD_TSN, 0, &value);
         }
         victim.drain();
-        if bits % 8 == 0 {
+        if bits.is_multiple_of(8) {
             while victim.association.recv().is_some() {}
         }
         assert!(victim.association.stats().receive_buffer <= 2 * (4 << 20) + 300_000);
@@ -299,7 +307,11 @@ fn fault_dcep_is_reliable_and_ordered_on_channels_that_are_not() {
         }
         assert!(pair.run(60, |peers| peers[1].incoming().len() == 20), "seed {seed}");
         pair.wait(Duration::from_secs(5));
-        assert_eq!(pair.peers[1].channels.channels().count(), 20, "none was closed for a message before its OPEN");
+        assert_eq!(
+            pair.peers[1].channels.channels().count(),
+            20,
+            "none was closed for a message before its OPEN"
+        );
         lost += pair.network.stats().lost;
     }
     assert!(lost > 30, "{lost} packets were lost");
@@ -375,7 +387,9 @@ fn fault_a_stream_is_used_again_although_the_answer_to_its_reset_was_lost() {
         out.clear();
     }
     pump(&mut a, &mut b, true, false);
-    let gone = |peer: &mut Channels| std::iter::from_fn(|| peer.poll_event()).any(|e| matches!(e, Event::Closed(..)));
+    let gone = |peer: &mut Channels| {
+        std::iter::from_fn(|| peer.poll_event()).any(|e| matches!(e, Event::Closed(..)))
+    };
     assert!(gone(&mut a) && !gone(&mut b), "a is done, b is not");
     let second = a.create(now, ChannelConfig::default()).unwrap();
     a.send(now, second, Kind::Text, Bytes::from_static(b"again")).unwrap();
