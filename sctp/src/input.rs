@@ -54,7 +54,7 @@ impl Association {
             }
             data |= raw.kind == packet::kind::DATA;
             let stop = matches!(refused, Some(Discard::VerificationTag | Discard::Ports));
-            stopped = stop || self.state.is_over() || !goes_on(&raw);
+            stopped = stop || self.state.is_over() || !goes_on(&raw, outcome);
             if stopped {
                 break;
             }
@@ -202,6 +202,6 @@ impl Association {
 
 /// Whether the chunks after this one are read.
 // RFC 9260, Section 3.2: an unknown chunk without its highest bit ends the packet.
-fn goes_on(raw: &RawChunk<'_>) -> bool {
-    !matches!(raw.parse(), Some(Chunk::Unknown(_))) || required_action(u16::from(raw.kind) << 8).go_on
+fn goes_on(raw: &RawChunk<'_>, outcome: Result<(), Discard>) -> bool {
+    outcome != Err(Discard::UnknownChunk) || required_action(u16::from(raw.kind) << 8).go_on
 }

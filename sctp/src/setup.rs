@@ -133,9 +133,10 @@ impl Association {
                 unrecognized.resize(unrecognized.len().next_multiple_of(4), 0);
             }
         });
-        let (true, Some(cookie)) =
-            (init.is_valid(), read.cookie.filter(|cookie| cookie.len() < self.mtu / 2))
-        else {
+        let (true, Some(cookie)) = (
+            init.is_valid(),
+            read.cookie.filter(|cookie| cookie.len().saturating_add(HEADER_LEN + 4) <= self.mtu),
+        ) else {
             return Err(Discard::Malformed);
         };
         let peer = self.peer_of(init, read.forward_tsn, read.reconfig);
