@@ -11,12 +11,28 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Arbitrary)]
 enum Op {
     /// The peer sends any message.
-    Send { stream: u8, ppid: u8, payload: Vec<u8>, unordered: bool },
+    Send {
+        stream: u8,
+        ppid: u8,
+        payload: Vec<u8>,
+        unordered: bool,
+    },
     /// The peer opens a channel.
-    Open { stream: u8, kind: u8, label: u8, protocol: u8 },
-    Reset { stream: u8 },
-    Create { negotiated: Option<u8> },
-    Close { channel: u8 },
+    Open {
+        stream: u8,
+        kind: u8,
+        label: u8,
+        protocol: u8,
+    },
+    Reset {
+        stream: u8,
+    },
+    Create {
+        negotiated: Option<u8>,
+    },
+    Close {
+        channel: u8,
+    },
     Wait,
 }
 
@@ -25,7 +41,7 @@ const MAX_CHANNELS: u32 = 20;
 /// One input.
 pub fn run(data: &[u8]) {
     static START: OnceLock<Instant> = OnceLock::new();
-    #[allow(clippy::disallowed_methods)]
+    #[expect(clippy::disallowed_methods, reason = "a first instant")]
     let mut now = *START.get_or_init(Instant::now);
     let mut config = Config::default();
     config.max_channels = MAX_CHANNELS;
@@ -44,13 +60,18 @@ pub fn run(data: &[u8]) {
         let Ok(op) = Op::arbitrary(&mut bytes) else { break };
         match op {
             Op::Send { stream, ppid, payload, unordered } => {
-                let message = Message { stream: StreamId(stream.into()), ppid: 48 + u32::from(ppid % 12), payload: payload.into() };
+                let message = Message {
+                    stream: StreamId(stream.into()),
+                    ppid: 48 + u32::from(ppid % 12),
+                    payload: payload.into(),
+                };
                 let _ = peer.send(now, message, SendOptions { unordered, ..SendOptions::default() });
             }
             Op::Open { stream, kind, label, protocol } => {
                 let mut open = vec![3, kind, 1, 0, 0, 0, 0, 9, 0, label, 0, protocol];
                 open.resize(open.len() + usize::from(label) + usize::from(protocol), b'x');
-                let message = Message { stream: StreamId(stream.into()), ppid: 50, payload: Bytes::from(open) };
+                let message =
+                    Message { stream: StreamId(stream.into()), ppid: 50, payload: Bytes::from(open) };
                 let _ = peer.send(now, message, SendOptions::default());
             }
             Op::Reset { stream } => peer.reset_stream(now, StreamId(stream.into())),

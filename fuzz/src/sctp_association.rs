@@ -12,22 +12,60 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, Arbitrary)]
 enum Op {
-    Create { who: bool, unordered: bool, reliability: u8, negotiated: Option<u8> },
-    Send { who: bool, channel: u8, len: u16 },
-    Close { who: bool, channel: u8 },
+    Create {
+        who: bool,
+        unordered: bool,
+        reliability: u8,
+        negotiated: Option<u8>,
+    },
+    Send {
+        who: bool,
+        channel: u8,
+        len: u16,
+    },
+    Close {
+        who: bool,
+        channel: u8,
+    },
     /// One of the packets under way arrives.
-    Deliver { who: bool, index: u8, keep: bool },
+    Deliver {
+        who: bool,
+        index: u8,
+        keep: bool,
+    },
     DeliverAll,
-    Drop { who: bool, index: u8 },
+    Drop {
+        who: bool,
+        index: u8,
+    },
     /// A byte of a packet under way changes, its checksum with it.
-    Change { who: bool, index: u8, chunk: u8, byte: u16, mask: u8 },
+    Change {
+        who: bool,
+        index: u8,
+        chunk: u8,
+        byte: u16,
+        mask: u8,
+    },
     /// Time passes.
-    Wait { millis: u16 },
-    Read { who: bool },
-    SetMtu { who: bool, mtu: u16 },
-    Restore { who: bool },
-    Shutdown { who: bool },
-    Abort { who: bool },
+    Wait {
+        millis: u16,
+    },
+    Read {
+        who: bool,
+    },
+    SetMtu {
+        who: bool,
+        mtu: u16,
+    },
+    Restore {
+        who: bool,
+    },
+    Shutdown {
+        who: bool,
+    },
+    Abort {
+        who: bool,
+    },
 }
 
 struct Peer {
@@ -66,7 +104,7 @@ pub fn run(data: &[u8]) {
 impl World {
     fn new() -> Self {
         static START: OnceLock<Instant> = OnceLock::new();
-        #[allow(clippy::disallowed_methods)]
+        #[expect(clippy::disallowed_methods, reason = "a first instant")]
         let now = *START.get_or_init(Instant::now);
         let mut config = Config::default();
         (config.receive_window, config.max_message_size) = (100_000, 65_536);
@@ -79,7 +117,8 @@ impl World {
             let (open, wire) = (Vec::new(), Vec::new());
             Peer { channels, open, wire, received: BTreeMap::new(), sent: BTreeMap::new() }
         };
-        let mut world = Self { peers: [peer(DtlsRole::Client, 1), peer(DtlsRole::Server, 2)], now, changed: false };
+        let mut world =
+            Self { peers: [peer(DtlsRole::Client, 1), peer(DtlsRole::Server, 2)], now, changed: false };
         world.check();
         world
     }
@@ -111,7 +150,7 @@ impl World {
                 let Some(id) = peer.pick(channel) else { return };
                 let number = peer.sent.entry(id).or_default();
                 let mut payload = number.to_be_bytes().to_vec();
-                payload.resize(usize::from(len).max(4), *number as u8);
+                payload.resize(usize::from(len).max(4), number.to_be_bytes()[3]);
                 if peer.channels.send(now, id, Kind::Binary, Bytes::from(payload)).is_ok() {
                     *number += 1;
                 }
@@ -195,7 +234,10 @@ impl World {
                 assert!(number == *next || config.reliability != Reliability::Reliable, "a message was lost");
             }
             *next = number + 1;
-            assert!(message.payload.iter().skip(4).all(|byte| *byte == number as u8), "a byte changed");
+            assert!(
+                message.payload.iter().skip(4).all(|byte| *byte == number.to_be_bytes()[3]),
+                "a byte changed"
+            );
             let _ = &other;
         }
     }

@@ -56,7 +56,7 @@ fn read(bytes: &[u8]) {
 /// An association that has not connected, and one that waits for an INIT ACK.
 fn feed(bytes: &[u8]) {
     static START: OnceLock<Instant> = OnceLock::new();
-    #[allow(clippy::disallowed_methods)]
+    #[expect(clippy::disallowed_methods, reason = "a first instant")]
     let now = *START.get_or_init(Instant::now);
     for connect in [false, true] {
         let mut association = Association::new(Arc::new(Config::default()), [7; 32], now);

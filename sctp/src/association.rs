@@ -13,7 +13,7 @@ use crate::cookie::CookieKey;
 use crate::event::{Event, SendError, Stats, StreamId};
 use crate::heartbeat::Heartbeat;
 use crate::rx::{Delivery, Receiver};
-use crate::setup::InitAck;
+use crate::setup::Reply;
 use crate::state::{Due, State};
 use crate::stream_reset::StreamReset;
 use crate::timer::{Timer, Timers};
@@ -81,8 +81,8 @@ pub struct Association {
     pub(crate) reset: StreamReset,
     pub(crate) heartbeat: Heartbeat,
     pub(crate) due: Due,
-    /// The answer to the peer's last INIT.
-    pub(crate) init_ack: Option<InitAck>,
+    /// The answer to the peer's last INIT or stale cookie.
+    pub(crate) reply: Option<Reply>,
     /// An error cause to be reported.
     pub(crate) error: Option<(u16, Vec<u8>)>,
     /// Unanswered retransmissions in a row.
@@ -120,7 +120,7 @@ impl Association {
             reset: StreamReset::new(0, 0),
             heartbeat: Heartbeat::default(),
             due: Due::default(),
-            init_ack: None,
+            reply: None,
             error: None,
             errors: 0,
             events: VecDeque::new(),

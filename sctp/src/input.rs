@@ -47,17 +47,21 @@ impl Association {
             first = false;
             match outcome {
                 Ok(()) => used = true,
-                Err(discard) => refused = refused.or(Some(self.count(discard))),
+                Err(discard) => {
+                    self.count(discard);
+                    refused = refused.or(Some(discard));
+                }
             }
             data |= raw.kind == packet::kind::DATA;
             let stop = matches!(refused, Some(Discard::VerificationTag | Discard::Ports));
-            stopped = stop || self.state.is_over() || !goes_on(&raw);
+            stopped = stop || self.state.is_over() || !goes_on(&raw, outcome);
             if stopped {
                 break;
             }
         }
         if !stopped && !chunks.is_finished() {
-            refused = refused.or(Some(self.count(Discard::Malformed)));
+            self.count(Discard::Malformed);
+            refused = refused.or(Some(Discard::Malformed));
         }
         if data && self.state.takes_data() {
             self.data_packet_done(now);
@@ -198,6 +202,6 @@ impl Association {
 
 /// Whether the chunks after this one are read.
 // RFC 9260, Section 3.2: an unknown chunk without its highest bit ends the packet.
-fn goes_on(raw: &RawChunk<'_>) -> bool {
-    !matches!(raw.parse(), Some(Chunk::Unknown(_))) || required_action(u16::from(raw.kind) << 8).go_on
+fn goes_on(raw: &RawChunk<'_>, outcome: Result<(), Discard>) -> bool {
+    outcome != Err(Discard::UnknownChunk) || required_action(u16::from(raw.kind) << 8).go_on
 }

@@ -25,7 +25,7 @@ impl Association {
                 len
             }
             State::Closed | State::CookieWait { .. } => self.write_init(limit, out),
-            _ if self.init_ack.is_some() => self.write_init(limit, out),
+            _ if self.reply.is_some() => self.write_init(limit, out),
             _ => {
                 // Looking for data may give up what has had its time, which the peer then has to be told.
                 let len = self.write_packet(now, limit, max_len, out);

@@ -13,7 +13,7 @@ use std::time::Instant;
 use crate::association::Association;
 use crate::cookie::{self, Cookie};
 use crate::event::{CloseReason, Discard, Event};
-use crate::packet::{Causes, HEADER_LEN, Init, PacketWriter, cause, kind};
+use crate::packet::{Cause, Causes, HEADER_LEN, Init, PacketWriter, cause, kind};
 use crate::state::{Control, Peer, State};
 use crate::stream_reset::StreamReset;
 use crate::timer::Timer;
@@ -21,12 +21,11 @@ use crate::timer::Timer;
 /// Bytes of unknown parameters that are reported back.
 const MAX_REPORT: usize = 256;
 
-/// An INIT ACK to be sent.
+/// An answer that needs no association: it goes to the tag that its cause named.
 #[derive(Debug)]
-pub(crate) struct InitAck {
-    tag: u32,
-    cookie: [u8; cookie::LEN],
-    unrecognized: Vec<u8>,
+pub(crate) enum Reply {
+    InitAck { tag: u32, cookie: [u8; cookie::LEN], unrecognized: Vec<u8> },
+    StaleCookie { tag: u32, microseconds: u32 },
 }
 
 impl Association {
@@ -84,25 +83,34 @@ impl Association {
         let peer = self.peer_of(init, read.forward_tsn, read.reconfig);
         let made = now.saturating_duration_since(self.start);
         let cookie = self.cookie_key.seal(&Cookie { made, local_tag: self.local_tag, peer });
-        self.init_ack = Some(InitAck { tag: init.initiate_tag, cookie, unrecognized });
+        self.reply = Some(Reply::InitAck { tag: init.initiate_tag, cookie, unrecognized });
         Ok(())
     }
 
-    /// Appends an INIT or INIT ACK, each alone in its packet.
+    /// Appends an INIT, INIT ACK or the report of a stale cookie, each alone in its packet.
     // RFC 9260, Section 6.10
     pub(crate) fn write_init(&mut self, limit: usize, out: &mut Vec<u8>) -> Option<usize> {
         let init = self.our_init();
         if limit < HEADER_LEN + 4 + 64 + cookie::LEN + 2 * MAX_REPORT {
             return None;
         }
-        if let Some(reply) = self.init_ack.take() {
-            let mut packet = PacketWriter::begin(out, self.header(reply.tag), limit);
-            packet.chunk(kind::INIT_ACK, 0, |out| {
-                init.write_fixed(out);
-                Init::write_cookie(out, &reply.cookie);
-                out.extend_from_slice(&reply.unrecognized);
-            });
-            return packet.finish();
+        match self.reply.take() {
+            Some(Reply::InitAck { tag, cookie, unrecognized }) => {
+                let mut packet = PacketWriter::begin(out, self.header(tag), limit);
+                packet.chunk(kind::INIT_ACK, 0, |out| {
+                    init.write_fixed(out);
+                    Init::write_cookie(out, &cookie);
+                    out.extend_from_slice(&unrecognized);
+                });
+                return packet.finish();
+            }
+            Some(Reply::StaleCookie { tag, microseconds }) => {
+                let mut packet = PacketWriter::begin(out, self.header(tag), limit);
+                let value = &microseconds.to_be_bytes();
+                packet.chunk(kind::ERROR, 0, |out| Cause { code: cause::STALE_COOKIE, value }.write(out));
+                return packet.finish();
+            }
+            None => {}
         }
         if !self.due.take(Control::Init) {
             return None;
@@ -125,9 +133,10 @@ impl Association {
                 unrecognized.resize(unrecognized.len().next_multiple_of(4), 0);
             }
         });
-        let (true, Some(cookie)) =
-            (init.is_valid(), read.cookie.filter(|cookie| cookie.len() < self.mtu / 2))
-        else {
+        let (true, Some(cookie)) = (
+            init.is_valid(),
+            read.cookie.filter(|cookie| cookie.len().saturating_add(HEADER_LEN + 4) <= self.mtu),
+        ) else {
             return Err(Discard::Malformed);
         };
         let peer = self.peer_of(init, read.forward_tsn, read.reconfig);
@@ -165,8 +174,8 @@ impl Association {
         // RFC 9260, Section 5.2.4, step 3: a late copy of the cookie in use is no harm.
         if age > self.config.cookie_life && !same_peer {
             let staleness = age.saturating_sub(self.config.cookie_life).as_micros();
-            let staleness = u32::try_from(staleness).unwrap_or(u32::MAX);
-            self.error = Some((cause::STALE_COOKIE, staleness.to_be_bytes().to_vec()));
+            let microseconds = u32::try_from(staleness).unwrap_or(u32::MAX);
+            self.reply = Some(Reply::StaleCookie { tag: cookie.peer.tag, microseconds });
             return Err(Discard::StaleCookie);
         }
         match self.state {

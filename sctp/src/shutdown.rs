@@ -72,7 +72,7 @@ impl Association {
     fn drop_work(&mut self) {
         self.timers.stop_all();
         self.due.clear();
-        self.init_ack = None;
+        self.reply = None;
         self.error = None;
         self.tx.clear();
     }

@@ -2,7 +2,7 @@
 //! Steady state allocates nothing per packet.
 
 use std::alloc::System;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -74,8 +74,12 @@ impl Work {
     }
 }
 
+/// The counter is one for the process: one test at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
 #[test]
 fn bulk_and_small_messages_allocate_nothing_per_packet() {
+    let _alone = ALONE.lock();
     for (len, count, batch) in [(65_536, 400, 4), (100, 40_000, 200), (1_000, 20_000, 1)] {
         let mut work = Work::new();
         let message = Bytes::from(vec![7; len]);
@@ -87,4 +91,39 @@ fn bulk_and_small_messages_allocate_nothing_per_packet() {
         assert!(packets > 1_000);
         assert_eq!((change.allocations, change.reallocations), (0, 0), "{len}-byte messages");
     }
+}
+
+#[test]
+fn an_idle_pair_is_small_and_does_not_grow() {
+    let _alone = ALONE.lock();
+    let held = Region::new(ALLOCATOR);
+    let mut work = Work::new();
+    work.run(&Bytes::from_static(b"hello"), 10, 1);
+    let change = held.change();
+    let heap = change.bytes_allocated - change.bytes_deallocated;
+    let inline = 2 * std::mem::size_of::<Channels>();
+    println!("{heap} bytes of heap, {inline} bytes inline, for both sides of an idle pair");
+    assert!(heap + inline < 20_000, "{heap} + {inline} bytes");
+    // Three days of heartbeats.
+    let mut heartbeats = 0;
+    let idle = |work: &mut Work, hours: u64| {
+        let end = work.now + Duration::from_secs(3_600 * hours);
+        let mut packets = 0;
+        while let Some(next) = [&work.a, &work.b].iter().filter_map(|side| side.poll_timeout()).min() {
+            work.now = next;
+            if next > end {
+                break;
+            }
+            work.a.handle_timeout(next);
+            work.b.handle_timeout(next);
+            packets += exchange(next, &mut work.a, &mut work.b, &mut work.out);
+        }
+        packets
+    };
+    heartbeats += idle(&mut work, 1);
+    let region = Region::new(ALLOCATOR);
+    heartbeats += idle(&mut work, 71);
+    let change = region.change();
+    assert!(heartbeats > 10_000, "{heartbeats} packets");
+    assert_eq!((change.allocations, change.bytes_allocated), (0, change.bytes_deallocated));
 }

@@ -1,4 +1,11 @@
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test panics")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a failing test panics; numbers are cut to patterns"
+)]
 //! The contract's nine rules: two peers, arbitrary calls, and a small model of what must arrive.
 //!
 //! Rule 3 (bytes handed out borrowed from the datagram) has no counterpart here: packets come decrypted, and a message's
@@ -19,19 +26,55 @@ const SEND_BUFFER: usize = 120_000;
 
 #[derive(Debug, Clone)]
 enum Op {
-    Open { side: usize, ordered: bool },
-    Send { side: usize, channel: usize, len: usize },
-    Close { side: usize, channel: usize },
-    Deliver { side: usize, index: usize },
-    Duplicate { side: usize, index: usize },
-    Drop { side: usize, index: usize },
-    Corrupt { side: usize, index: usize, bit: usize },
-    Garbage { side: usize, bytes: Vec<u8> },
-    Wait { micros: u64 },
+    Open {
+        side: usize,
+        ordered: bool,
+    },
+    Send {
+        side: usize,
+        channel: usize,
+        len: usize,
+    },
+    Close {
+        side: usize,
+        channel: usize,
+    },
+    Deliver {
+        side: usize,
+        index: usize,
+    },
+    Duplicate {
+        side: usize,
+        index: usize,
+    },
+    Drop {
+        side: usize,
+        index: usize,
+    },
+    Corrupt {
+        side: usize,
+        index: usize,
+        bit: usize,
+    },
+    Garbage {
+        side: usize,
+        bytes: Vec<u8>,
+    },
+    Wait {
+        micros: u64,
+    },
     /// The clock of the caller runs backwards.
-    Past { side: usize, micros: u64 },
-    Read { side: usize },
-    TinyRoom { side: usize, room: usize },
+    Past {
+        side: usize,
+        micros: u64,
+    },
+    Read {
+        side: usize,
+    },
+    TinyRoom {
+        side: usize,
+        room: usize,
+    },
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -200,7 +243,10 @@ impl World {
         assert_eq!(peer.poll_timeout(), deadline);
         after.packets_received = before.packets_received;
         after.bytes_received = before.bytes_received;
-        assert_eq!(format!("{after:?}").split("discards").next(), format!("{before:?}").split("discards").next());
+        assert_eq!(
+            format!("{after:?}").split("discards").next(),
+            format!("{before:?}").split("discards").next()
+        );
     }
 
     /// Rule 7: time goes from deadline to deadline, and each is dealt with.
@@ -227,7 +273,8 @@ impl World {
         while let Some(Message { channel, payload, .. }) = self.peers[side].recv() {
             let (name, ordered) = self.names[side][&channel];
             let expected = self.expected.get_mut(&(1 - side, name)).unwrap();
-            let at = expected.iter().position(|sent| *sent == payload).expect("sent, and not received before");
+            let at =
+                expected.iter().position(|sent| *sent == payload).expect("sent, and not received before");
             assert!(at == 0 || !ordered, "message {at} before its turn");
             expected.remove(at);
         }
@@ -394,7 +441,9 @@ impl World {
                 if self.peers.iter().all(|peer| peer.association().is_ended()) {
                     return;
                 }
-                if self.peers.iter().any(|peer| peer.association().is_ended()) && self.ended.concat().len() == 1 {
+                if self.peers.iter().any(|peer| peer.association().is_ended())
+                    && self.ended.concat().len() == 1
+                {
                     self.wait(Duration::from_secs(5));
                     return;
                 }

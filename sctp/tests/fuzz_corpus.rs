@@ -1,4 +1,9 @@
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, unreachable_pub, reason = "tests; bodies of fuzz targets")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "tests; bodies of fuzz targets"
+)]
 //! The fuzz targets' bodies over their corpora, and over generated inputs.
 
 use proptest::prelude::*;

@@ -48,7 +48,8 @@ impl Blocks {
         }
         let needed = self.current.len().saturating_add(more);
         // Reclaiming a block's whole size succeeds only when none of its messages is held any more.
-        let found = self.used.iter_mut().position(|(block, size)| *size >= needed && block.try_reclaim(*size));
+        let found =
+            self.used.iter_mut().position(|(block, size)| *size >= needed && block.try_reclaim(*size));
         let (mut block, size) = found.map(|index| self.used.swap_remove(index)).unwrap_or_else(|| {
             let size = self.size.saturating_mul(2).clamp(SMALLEST, LARGEST).max(needed.next_power_of_two());
             (BytesMut::with_capacity(size), size)
@@ -76,7 +77,7 @@ mod tests {
         let mut blocks = Blocks::default();
         let mut kept = Vec::new();
         for n in 0..2000usize {
-            let byte = (n % 251) as u8;
+            let byte = u8::try_from(n % 251).unwrap();
             for _ in 0..n % 7 {
                 blocks.append(&vec![byte; n % 1200]);
             }

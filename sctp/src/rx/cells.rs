@@ -103,7 +103,8 @@ mod tests {
         let mut stored = Vec::new();
         for round in 0..50usize {
             for n in 0..8 {
-                let fragment: Vec<u8> = (0..(round * 37 + n * 211) % 1500).map(|i| (i + n) as u8).collect();
+                let fragment: Vec<u8> =
+                    (0..(round * 37 + n * 211) % 1500).map(|i| ((i + n) % 251).try_into().unwrap()).collect();
                 stored.push((cells.store(&fragment), fragment));
             }
             let charged: usize = stored.iter().map(|(_, f)| f.len().div_ceil(CELL) * CELL).sum();

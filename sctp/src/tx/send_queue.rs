@@ -36,7 +36,9 @@ pub(crate) enum StreamState {
     /// To be reset once everything queued has been sent.
     Draining,
     /// Its reset is being asked for; what is queued now leaves after it, as the stream's new life.
-    Resetting { close_again: bool },
+    Resetting {
+        close_again: bool,
+    },
     /// The peer refused the reset.
     Dead,
 }

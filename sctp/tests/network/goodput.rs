@@ -1,15 +1,12 @@
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test panics")]
 //! How fast bulk data moves.
-
-mod support;
 
 use std::time::Duration;
 
+use crate::support::{Pair, ms, pattern};
 use bytes::Bytes;
 use duologue_netsim::{InterfaceId, Link, Loss};
 use duologue_sctp::dcep::{ChannelConfig, ChannelId, Kind};
 use duologue_sctp::{Config, Stats};
-use support::{Pair, ms, pattern};
 
 const SIZE: usize = 65_536;
 

@@ -1,17 +1,14 @@
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test panics")]
 //! Data channels: how they open, what they carry, how they close.
-
-mod support;
 
 use std::time::Duration;
 
+use crate::support::{Pair, Peer, ms, pattern};
 use bytes::Bytes;
 use duologue_netsim::{Link, Loss};
 use duologue_sctp::dcep::{
     ChannelCloseReason, ChannelConfig, ChannelId, ChannelState, CreateError, Event, Kind,
 };
 use duologue_sctp::{CloseReason, Config, Reliability, SendError, StreamId};
-use support::{Pair, Peer, ms, pattern};
 
 fn labelled(label: &str) -> ChannelConfig {
     let mut config = ChannelConfig::default();

@@ -1,15 +1,12 @@
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test panics")]
 //! Messages over a network that loses, reorders and duplicates.
-
-mod support;
 
 use std::time::Duration;
 
+use crate::support::{Pair, Peer, ms, pattern};
 use bytes::Bytes;
 use duologue_netsim::{Link, Loss};
 use duologue_sctp::dcep::{ChannelConfig, ChannelId, Kind, Message};
 use duologue_sctp::{Config, Reliability, SendError};
-use support::{Pair, ms, pattern};
 
 fn rough(loss: f64) -> Link {
     Link {
@@ -93,7 +90,7 @@ fn messages_without_retransmission_are_lost_alone_and_hold_nothing_up() {
             sender.send(now, reliable, Kind::Binary, pattern(n, 50)).unwrap();
             pair.wait(ms(5));
         }
-        let reliable = |peer: &support::Peer| on(&peer.messages, reliable_theirs).len();
+        let reliable = |peer: &Peer| on(&peer.messages, reliable_theirs).len();
         assert!(pair.run(30, |peers| reliable(&peers[1]) == 400));
         pair.wait(Duration::from_secs(5));
         let got = on(&pair.peers[1].messages, theirs);
