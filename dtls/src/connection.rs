@@ -249,10 +249,13 @@ impl Connection {
         self.core.set_mtu(mtu);
     }
 
-    /// Tells the round trip time of the path, as ICE has measured it: flights queued from now on are first repeated
-    /// after 1.5 times of it (RFC 9147, Section 5.8.2).
+    /// Tells the round trip time of the path, as ICE has measured it: flights are first repeated after 1.5 times of it
+    /// (RFC 9147, Section 5.8.2), at least 50 ms and at most 60 s.
     pub fn set_round_trip(&mut self, round_trip: Duration) {
         self.core.set_round_trip(round_trip);
+        if let State::Handshaking(handshaking) = &mut self.state {
+            handshaking.handle_round_trip(&mut self.core);
+        }
     }
 
     /// Derives key material that both sides know and nobody else (RFC 5705), as for SRTP (RFC 5764, Section 4.2).

@@ -29,7 +29,7 @@ pub(crate) struct Handshaking {
     repeats: bool,
     timeout: Duration,
     retransmissions: u32,
-    /// When the flight was last written to its end.
+    /// When the flight was queued, or last written to its end.
     written_at: Instant,
     hint: Option<Hint>,
 }
@@ -141,11 +141,20 @@ impl Handshaking {
         core.stats.flights_retransmitted = core.stats.flights_retransmitted.saturating_add(1);
     }
 
+    /// The round trip has become known: a flight that is out for the first time is repeated in time for it.
+    pub(crate) fn handle_round_trip(&mut self, core: &mut Core) {
+        if self.retransmissions == 0 && self.repeats {
+            self.timeout = core.first_timeout();
+            core.timers.set(Timer::Retransmit, core.now.max(self.written_at + self.timeout));
+        }
+    }
+
     /// Starts a flight that was queued.
     fn launch(&mut self, core: &mut Core, repeats: bool) {
         self.timeout = core.first_timeout();
         self.retransmissions = 0;
         self.repeats = repeats;
+        self.written_at = core.now;
         if repeats {
             core.timers.set(Timer::Retransmit, core.now + self.timeout);
         } else {
@@ -160,6 +169,9 @@ impl Handshaking {
         content: &[u8],
         protected: bool,
     ) -> Result<Progress, Discard> {
+        if content.is_empty() {
+            return core.discard(Discard::HandshakeFragment);
+        }
         let mut rest = content;
         let mut result = Err(Discard::HandshakeFragment);
         while !rest.is_empty() {

@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 
 /// Serves a page that opens a peer connection to this program.
 #[derive(Debug, Parser)]
-struct Args {
+pub(crate) struct Args {
     /// Where to serve HTTP.
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -31,6 +31,9 @@ struct Args {
     /// Runs ICE as a lite agent.
     #[arg(long)]
     lite: bool,
+    /// Appends the DTLS keys of every connection to this file, so that Wireshark decrypts a capture.
+    #[arg(long)]
+    keylog: Option<std::path::PathBuf>,
 }
 
 /// Commands that wait for the peers' loop; HTTP waits when there are more.
@@ -41,7 +44,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args = Args::parse();
     let (commands, received) = mpsc::channel(COMMANDS);
     let listener = tokio::net::TcpListener::bind(args.listen).await?;
-    let server = server::Server::bind(args.udp_port, args.lite)?;
+    let server = server::Server::bind(&args)?;
     println!("http://{}", listener.local_addr()?);
     for address in server.addresses() {
         println!("udp {address}");

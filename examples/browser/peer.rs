@@ -8,6 +8,8 @@ use duologue::{
 };
 use serde_json::{Value, json};
 use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write as _;
 use std::time::Instant;
 
 pub(crate) struct Peer {
@@ -77,11 +79,15 @@ impl Peer {
     }
 
     /// Takes what the connection has to tell, and echoes what it has received.
-    pub(crate) fn work(&mut self, now: Instant, id: u64) {
+    pub(crate) fn work(&mut self, now: Instant, id: u64, mut keylog: Option<&mut File>) {
         while let Some(event) = self.connection.poll_event() {
             match event {
                 Event::ConnectionStateChange(state) => println!("{id}: {}", state.name()),
                 Event::Secured(with) => println!("{id}: {:?} {}", with.version, with.cipher_suite.name()),
+                Event::KeyLog(line) => {
+                    // A key log that cannot be written is no reason to end a call.
+                    let _ = keylog.as_mut().map(|file| writeln!(file, "{line}"));
+                }
                 Event::Closed(reason) => {
                     println!("{id}: {reason}");
                     self.ended = Some(reason);

@@ -1,5 +1,6 @@
 //! The loop that owns the sockets and all peers.
 
+use crate::Args;
 use crate::peer::Peer;
 use duologue::ice::Path;
 use duologue::sdp::jsep::SdpType;
@@ -7,6 +8,7 @@ use duologue::{Arrival, Config, Demux, Description, NtpTime, PeerConnection, Tra
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -75,12 +77,13 @@ pub(crate) struct Server {
     demux: Demux<u64>,
     peers: BTreeMap<u64, Peer>,
     next_id: u64,
+    keylog: Option<File>,
     buffer: Vec<u8>,
 }
 
 impl Server {
     /// A socket on every interface address, loopback included.
-    pub(crate) fn bind(port: u16, lite: bool) -> io::Result<Self> {
+    pub(crate) fn bind(args: &Args) -> io::Result<Self> {
         let mut addresses: Vec<IpAddr> = if_addrs::get_if_addrs()?.iter().map(|one| one.ip()).collect();
         // A link-local IPv6 address is of use only with its scope, which candidates cannot carry.
         addresses.retain(|ip| !matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local()));
@@ -88,7 +91,7 @@ impl Server {
         addresses.dedup();
         let mut sockets = Vec::new();
         for ip in addresses {
-            let socket = std::net::UdpSocket::bind((ip, port))?;
+            let socket = std::net::UdpSocket::bind((ip, args.udp_port))?;
             socket.set_nonblocking(true)?;
             let reference = socket2::SockRef::from(&socket);
             // Bursts of a bulk transfer fit; the kernel may grant less.
@@ -97,11 +100,16 @@ impl Server {
             sockets.push((socket.local_addr()?, UdpSocket::from_std(socket)?));
         }
         Ok(Self {
-            config: Arc::new(config(lite)?),
+            config: Arc::new(config(args)?),
             sockets,
             demux: Demux::new(random()?),
             peers: BTreeMap::new(),
             next_id: 1,
+            keylog: args
+                .keylog
+                .as_ref()
+                .map(|path| File::options().append(true).create(true).open(path))
+                .transpose()?,
             buffer: Vec::with_capacity(64 << 10),
         })
     }
@@ -111,7 +119,7 @@ impl Server {
     }
 
     /// Serves until Ctrl-C, then closes every peer.
-    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) -> io::Result<()> {
+    pub(crate) async fn run(mut self, mut commands: mpsc::Receiver<Command>) -> io::Result<()> {
         let mut datagram = vec![0; 2048];
         loop {
             let deadline = self.peers.values().filter_map(|peer| peer.connection.poll_timeout()).min();
@@ -173,12 +181,12 @@ impl Server {
     async fn turn(&mut self, id: u64, now: Instant) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         loop {
-            peer.work(now, id);
+            peer.work(now, id, self.keylog.as_mut());
             self.buffer.clear();
             let Some(transmit) = peer.connection.poll_transmit(now, BATCH, &mut self.buffer) else { break };
             send(&self.sockets, &transmit, &self.buffer).await;
         }
-        peer.work(now, id);
+        peer.work(now, id, self.keylog.as_mut());
         self.demux.update(id, &mut peer.connection);
         if peer.is_over() {
             self.demux.remove(id);
@@ -291,10 +299,11 @@ impl Server {
 }
 
 /// The defaults with a fresh certificate, shared by all connections.
-fn config(lite: bool) -> io::Result<Config> {
+fn config(args: &Args) -> io::Result<Config> {
     let provider = duologue::dtls::crypto::aws_lc_rs();
     let mut config = Config::generate(provider, random()?, SystemTime::now()).map_err(io::Error::other)?;
-    Arc::make_mut(&mut config.ice).lite = lite;
+    Arc::make_mut(&mut config.ice).lite = args.lite;
+    Arc::make_mut(&mut config.dtls).key_log = args.keylog.is_some();
     Ok(config)
 }
 

@@ -219,7 +219,7 @@ impl Association {
     }
 
     /// Closes a stream in our direction: queued messages leave, then the peer is asked to reset it;
-    /// [`Event::OutgoingReset`] tells the outcome.
+    /// [`Event::OutgoingReset`] tells the outcome. Messages given once it has drained leave after the reset.
     ///
     /// Source: [RFC 6525, Section 5.1.2](https://www.rfc-editor.org/rfc/rfc6525#section-5.1.2).
     pub fn reset_stream(&mut self, now: Instant, stream: StreamId) {
@@ -352,6 +352,11 @@ impl Association {
     /// Whether the peer refused to reset the stream, so that it must not be used again.
     pub(crate) fn is_stream_dead(&self, stream: StreamId) -> bool {
         self.tx.is_stream_dead(stream)
+    }
+
+    /// Whether our reset of the stream is unanswered.
+    pub(crate) fn is_stream_resetting(&self, stream: StreamId) -> bool {
+        self.tx.is_stream_resetting(stream)
     }
 
     /// Drops what waits for a stream that the association does not have.

@@ -26,7 +26,11 @@ impl Association {
             }
             State::Closed | State::CookieWait { .. } => self.write_init(limit, out),
             _ if self.init_ack.is_some() => self.write_init(limit, out),
-            _ => self.write_packet(now, limit, max_len, out),
+            _ => {
+                // Looking for data may give up what has had its time, which the peer then has to be told.
+                let len = self.write_packet(now, limit, max_len, out);
+                len.or_else(|| self.write_packet(now, limit, max_len, out))
+            }
         }?;
         self.stats.packets_sent = self.stats.packets_sent.saturating_add(1);
         self.stats.bytes_sent = self.stats.bytes_sent.saturating_add(u64::try_from(len).unwrap_or_default());

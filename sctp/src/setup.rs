@@ -176,8 +176,9 @@ impl Association {
                 self.due.add(Control::CookieAck);
                 Ok(())
             }
-            // Action D: our COOKIE ACK was lost.
-            State::Established(_) | State::ShutdownPending(_) if same_peer => {
+            // Action D: our COOKIE ACK was lost. A side that shuts down meanwhile answers too, or the other would never
+            // come so far as to take the SHUTDOWN.
+            State::Established(_) | State::ShutdownPending(_) | State::ShutdownSent { .. } if same_peer => {
                 self.due.add(Control::CookieAck);
                 Ok(())
             }

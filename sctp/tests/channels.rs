@@ -118,10 +118,7 @@ fn channels_created_before_the_role_is_known_get_streams_of_its_parity() {
     let first = channels.create(now, labelled("first")).unwrap();
     let second = channels.create(now, labelled("second")).unwrap();
     let payload = Bytes::from_static(b"too early");
-    assert_eq!(
-        channels.send(now, first, Kind::Text, payload.clone()),
-        Err(SendError::NoSuchStream(payload))
-    );
+    assert_eq!(channels.send(now, first, Kind::Text, payload.clone()), Err(SendError::NoSuchStream(payload)));
     channels.set_dtls_role(now, duologue_sctp::dcep::DtlsRole::Server);
     let stream = |id| channels.channel(id).unwrap().stream().unwrap().0;
     assert_eq!((stream(first), stream(second)), (1, 3));
@@ -134,7 +131,10 @@ fn a_negotiated_channel_needs_no_message_and_its_stream_no_parity() {
     let now = pair.network.now();
     let ids = [0, 1].map(|side| pair.peers[side].channels.create(now, negotiated(7)).unwrap());
     assert_eq!(pair.peers[0].channels.create(now, negotiated(7)), Err(CreateError::StreamInUse(7)));
-    assert_eq!(pair.peers[0].channels.create(now, negotiated(65_535)), Err(CreateError::NoSuchStream(65_535)));
+    assert_eq!(
+        pair.peers[0].channels.create(now, negotiated(65_535)),
+        Err(CreateError::NoSuchStream(65_535))
+    );
     pair.connect();
     let now = pair.network.now();
     for side in [0, 1] {
@@ -302,10 +302,8 @@ fn a_peer_with_fewer_streams_limits_the_channels() {
     let mut few = Config::default();
     (few.inbound_streams, few.outbound_streams) = (4, 4);
     let mut pair = network;
-    pair.peers[1] =
-        Peer::new(&std::sync::Arc::new(few), [5; 32], now, duologue_sctp::dcep::DtlsRole::Server);
-    let ids: Vec<_> =
-        (0..4).map(|_| pair.peers[0].channels.create(now, labelled("x")).unwrap()).collect();
+    pair.peers[1] = Peer::new(&std::sync::Arc::new(few), [5; 32], now, duologue_sctp::dcep::DtlsRole::Server);
+    let ids: Vec<_> = (0..4).map(|_| pair.peers[0].channels.create(now, labelled("x")).unwrap()).collect();
     pair.connect();
     pair.wait(ms(200));
     let reasons: Vec<_> = ids.iter().map(|id| closed(&pair.peers[0], *id)).collect();

@@ -42,8 +42,7 @@ fn on(messages: &[Message], channel: ChannelId) -> Vec<&Bytes> {
 fn every_reliable_message_arrives_once_in_order_and_unchanged() {
     for (seed, loss) in (0..12).flat_map(|seed| [0.0, 0.05, 0.2].map(|loss| (seed, loss))) {
         let mut pair = Pair::connected(seed, &rough(loss));
-        let channels: Vec<_> =
-            (0..3).map(|n| pair.open(config(n != 2, Reliability::Reliable))).collect();
+        let channels: Vec<_> = (0..3).map(|n| pair.open(config(n != 2, Reliability::Reliable))).collect();
         let count = 24;
         for n in 0..count {
             let now = pair.network.now();
@@ -98,10 +97,8 @@ fn messages_without_retransmission_are_lost_alone_and_hold_nothing_up() {
         assert!(pair.run(30, |peers| reliable(&peers[1]) == 400));
         pair.wait(Duration::from_secs(5));
         let got = on(&pair.peers[1].messages, theirs);
-        let numbers: Vec<usize> = got
-            .iter()
-            .map(|bytes| (0..400).find(|&n| **bytes == numbered(n)).unwrap())
-            .collect();
+        let numbers: Vec<usize> =
+            got.iter().map(|bytes| (0..400).find(|&n| **bytes == numbered(n)).unwrap()).collect();
         assert!(numbers.len() >= 250 && numbers.len() < 400, "{} arrived", numbers.len());
         assert!(!ordered || numbers.is_sorted(), "in order");
         let stats = pair.peers[0].channels.stats();

@@ -107,14 +107,14 @@ for (const role of ['offerer', 'answerer']) {
           const label = i === 45 ? '' : `kanal ${i} ÿ ✓`;
           peer.open(label, { ...kinds[i % kinds.length], protocol: i % 2 ? `proto-${i}` : '' });
         }
-        const results = await Promise.all(
-          Array.from(peer.lines.values(), async (line) => {
-            const text = await line.echo(`text on ${line.channel.label}`);
-            const binary = await line.echo(duologue.randomBytes(3000));
-            const { label, id, ordered, protocol, maxRetransmits, maxPacketLifeTime, negotiated } = line.channel;
-            return { label, id, ordered, protocol, maxRetransmits, maxPacketLifeTime, negotiated, text, binary };
-          }),
-        );
+        // One after the other: a burst can overflow a socket's buffer, and some of these channels do not retransmit.
+        const results = [];
+        for (const line of peer.lines.values()) {
+          const text = await line.echo(`text on ${line.channel.label}`);
+          const binary = await line.echo(duologue.randomBytes(3000));
+          const { label, id, ordered, protocol, maxRetransmits, maxPacketLifeTime, negotiated } = line.channel;
+          results.push({ label, id, ordered, protocol, maxRetransmits, maxPacketLifeTime, negotiated, text, binary });
+        }
         return { id: peer.id, results };
       }, role);
       assert.equal(results.length, 50);
@@ -342,7 +342,7 @@ describe('Chromium', () => {
 });
 
 describe('The HTTP interface', () => {
-  test('refuses what it cannot use, says why in JSON, and goes on serving', async () => {
+  test('refuses what it cannot use, says why, and goes on serving', async () => {
     const lines = [
       'v=0',
       'o=- 1 1 IN IP4 0.0.0.0',
@@ -353,22 +353,21 @@ describe('The HTTP interface', () => {
       'a=mid:0',
       'a=sctp-port:5000',
     ];
-    const fingerprintless = lines.map((line) => `${line}\r\n`).join('');
+    const incomplete = lines.map((line) => `${line}\r\n`).join('');
     const refused = [
-      ['/offer', { type: 'offer', sdp: 'this is not SDP' }],
-      ['/offer', { type: 'offer', sdp: fingerprintless }],
-      ['/offer', { type: 'offer' }],
-      ['/offer?id=nobody', { type: 'offer', sdp: fingerprintless }],
-      ['/answer?id=nobody', { type: 'answer', sdp: fingerprintless }],
-      ['/close?id=nobody', {}],
+      ['/offer', { type: 'offer', sdp: 'this is not SDP' }, /line 1/],
+      ['/offer', { type: 'offer', sdp: incomplete }, /ICE|fingerprint/],
+      ['/offer', { type: 'offer' }, /sdp/],
+      ['/offer?id=987654321', { type: 'offer', sdp: incomplete }, /id/],
+      ['/answer?id=987654321', { type: 'answer', sdp: incomplete }, /id/],
+      ['/close?id=987654321', {}, /id/],
+      ['/state?id=987654321', undefined, /id/],
     ];
-    for (const [path, body] of refused) {
-      const reply = await server.post(path, body);
-      assert.ok(reply.status >= 400 && reply.status < 500, `${path}: ${reply.status} ${JSON.stringify(reply.body)}`);
-      assert.equal(typeof reply.body?.error, 'string', `${path}: ${JSON.stringify(reply.body)}`);
-      assert.notEqual(reply.body.error, '');
+    for (const [path, body, why] of refused) {
+      const { status, text } = await server.request(path, body);
+      assert.ok(status >= 400 && status < 500, `${path}: ${status} ${text}`);
+      assert.match(text, why, path);
     }
-    assert.equal((await server.get('/state?id=nobody')).status, 404);
-    assert.equal((await fetch(`${server.url}/`)).status, 200);
+    assert.equal((await server.request('/')).status, 200);
   });
 });

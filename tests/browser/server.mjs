@@ -55,24 +55,21 @@ class Server {
     throw new Error(`the server did not serve ${this.url}: ${JSON.stringify(gone)}\n${this.output}`);
   }
 
-  /** GET `path`: its status and JSON body. */
-  async get(path) {
-    const reply = await fetch(this.url + path);
-    return { status: reply.status, body: await reply.json().catch(() => null) };
-  }
-
-  /** POST `body` as JSON to `path`: the status and JSON body of the reply. */
-  async post(path, body = {}) {
-    const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
-    const reply = await fetch(this.url + path, { ...init, body: JSON.stringify(body) });
-    return { status: reply.status, body: await reply.json().catch(() => null) };
+  /** GET `path`, or POST `body` to it as JSON: the status, the text and, if it is JSON, the body of the reply. */
+  async request(path, body) {
+    const headers = { 'content-type': 'application/json' };
+    const init = body === undefined ? {} : { method: 'POST', headers, body: JSON.stringify(body) };
+    const reply = await fetch(this.url + path, init);
+    const text = await reply.text();
+    const isJson = reply.headers.get('content-type')?.startsWith('application/json');
+    return { status: reply.status, text, body: isJson ? JSON.parse(text) : null };
   }
 
   /** The state of connection `id`; a connection the server has dropped counts as closed. */
   async state(id) {
-    const { status, body } = await this.get(`/state?id=${encodeURIComponent(id)}`);
+    const { status, text, body } = await this.request(`/state?id=${encodeURIComponent(id)}`);
     if (status === 404) return { connectionState: 'closed', channels: [], tracks: [] };
-    if (status !== 200) throw new Error(`GET /state: ${status} ${JSON.stringify(body)}`);
+    if (status !== 200) throw new Error(`GET /state: ${status} ${text}`);
     return body;
   }
 

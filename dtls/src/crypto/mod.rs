@@ -12,7 +12,8 @@ mod rust_crypto;
 use std::fmt;
 
 use thiserror::Error;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
+pub use zeroize::Zeroizing;
 
 use crate::config::NamedGroup;
 

@@ -86,6 +86,8 @@ pub struct Channel {
     pub(super) heard: bool,
     pub(super) incoming_reset: bool,
     pub(super) outgoing_reset: bool,
+    /// The answer to a reset for the stream's channel before this one is still to come.
+    pub(super) stale_reset: bool,
     pub(super) close_reason: ChannelCloseReason,
     /// The application knows of it.
     pub(super) announced: bool,
@@ -129,6 +131,7 @@ impl Channel {
             heard: false,
             incoming_reset: false,
             outgoing_reset: false,
+            stale_reset: false,
             close_reason: ChannelCloseReason::Local,
             announced: true,
             pending: Pending::default(),

@@ -73,6 +73,9 @@ impl Channels {
     pub(super) fn handle_outgoing_reset(&mut self, stream: StreamId, performed: bool) {
         let Some(id) = self.table.by_stream(stream) else { return };
         let Some(channel) = self.table.get_mut(id) else { return };
+        if performed && std::mem::take(&mut channel.stale_reset) {
+            return;
+        }
         channel.outgoing_reset = true;
         if channel.incoming_reset || !performed {
             let reason = channel.close_reason;

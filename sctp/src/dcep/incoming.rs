@@ -119,6 +119,7 @@ impl Channels {
         let full = self.table.len() >= usize::try_from(self.config.max_channels).unwrap_or(usize::MAX);
         let parity = self.role.map(|role| 1 - role.parity());
         let of_the_peer = parity.is_none_or(|parity| stream.0 % 2 == parity);
+        self.finish_half_closed(stream);
         if self.table.by_stream(stream).is_some() {
             self.close_for(now, stream, ChannelCloseReason::StreamConflict);
         } else if full || !of_the_peer {
@@ -138,9 +139,21 @@ impl Channels {
             if let Some(channel) = self.table.get_mut(id) {
                 channel.opened_by_peer = true;
                 channel.heard = true;
+                channel.stale_reset = self.association.is_stream_resetting(stream);
             }
             self.send_dcep(now, stream, Bytes::from(Dcep::Ack.to_bytes()));
             self.table.open(id);
+        }
+    }
+
+    /// A peer that opens a channel has seen both directions of the stream's last channel reset: if only the answer
+    /// to our reset is missing here, it is under way.
+    fn finish_half_closed(&mut self, stream: StreamId) {
+        let Some(id) = self.table.by_stream(stream) else { return };
+        let Some(channel) = self.table.get(id) else { return };
+        if channel.state == ChannelState::Closing && channel.incoming_reset {
+            let reason = channel.close_reason;
+            self.finish_close(id, reason);
         }
     }
 

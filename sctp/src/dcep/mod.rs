@@ -267,7 +267,7 @@ impl Channels {
     #[must_use]
     pub fn poll_transmit(&mut self, now: Instant, max_len: usize, out: &mut Vec<u8>) -> Option<usize> {
         let len = self.association.poll_transmit(now, max_len, out);
-        if len.is_none() || self.association.has_events() {
+        if self.association.has_events() {
             self.pump(now);
         }
         len

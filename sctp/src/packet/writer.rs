@@ -1,6 +1,6 @@
 //! Appends one SCTP packet, chunk by chunk, to a caller's buffer.
 
-use super::{HEADER_LEN, Header, checksum, padding};
+use super::{HEADER_LEN, Header, padding};
 
 /// A packet being written at the end of a buffer, at most `limit` bytes long.
 #[derive(Debug)]
@@ -63,10 +63,10 @@ impl<'a> PacketWriter<'a> {
             self.out.truncate(self.start);
             return None;
         }
-        let (head, chunks) = self.out.get_mut(self.start..)?.split_first_chunk_mut::<HEADER_LEN>()?;
-        let [a, b, c, d, e, f, g, h, field @ ..] = head;
-        let crc = checksum([*a, *b, *c, *d, *e, *f, *g, *h], chunks);
-        *field = crc.to_le_bytes();
+        // The checksum field is still zero, as RFC 9260, Section 6.8 wants it while the CRC is computed.
+        let packet = self.out.get_mut(self.start..)?;
+        let crc = crc_fast::crc32_iscsi(packet);
+        packet.get_mut(8..HEADER_LEN)?.copy_from_slice(&crc.to_le_bytes());
         Some(len)
     }
 }

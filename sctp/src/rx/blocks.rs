@@ -13,8 +13,9 @@ const KEPT: usize = 4;
 #[derive(Debug, Default)]
 pub(crate) struct Blocks {
     current: BytesMut,
-    used: Vec<BytesMut>,
-    last_size: usize,
+    /// Size of the whole block that `current` is the free end of.
+    size: usize,
+    used: Vec<(BytesMut, usize)>,
 }
 
 impl Blocks {
@@ -46,21 +47,23 @@ impl Blocks {
             return;
         }
         let needed = self.current.len().saturating_add(more);
-        let found = self.used.iter_mut().position(|block| block.try_reclaim(needed));
-        let mut block = found.map(|index| self.used.swap_remove(index)).unwrap_or_else(|| {
-            self.last_size = self.last_size.saturating_mul(2).clamp(SMALLEST, LARGEST);
-            BytesMut::with_capacity(self.last_size.max(needed.next_power_of_two()))
+        // Reclaiming a block's whole size succeeds only when none of its messages is held any more.
+        let found = self.used.iter_mut().position(|(block, size)| *size >= needed && block.try_reclaim(*size));
+        let (mut block, size) = found.map(|index| self.used.swap_remove(index)).unwrap_or_else(|| {
+            let size = self.size.saturating_mul(2).clamp(SMALLEST, LARGEST).max(needed.next_power_of_two());
+            (BytesMut::with_capacity(size), size)
         });
         block.extend_from_slice(&self.current);
         self.current.clear();
-        let old = std::mem::replace(&mut self.current, block);
-        if self.used.len() < KEPT {
-            self.used.push(old);
-        } else if let Some(smallest) = self.used.first_mut() {
-            // The oldest goes; whoever still holds its messages keeps its memory alive.
-            *smallest = old;
-            self.used.rotate_left(1);
+        let old = (std::mem::replace(&mut self.current, block), std::mem::replace(&mut self.size, size));
+        if self.used.len() >= KEPT {
+            // The smallest goes; whoever still holds its messages keeps its memory alive.
+            let smallest = (0..).zip(&self.used).min_by_key(|(_, (_, size))| *size);
+            if let Some((index, _)) = smallest {
+                self.used.swap_remove(index);
+            }
         }
+        self.used.push(old);
     }
 }
 

@@ -102,6 +102,10 @@ impl Sender {
         self.queue.is_dead(stream)
     }
 
+    pub(crate) fn is_stream_resetting(&self, stream: StreamId) -> bool {
+        self.queue.is_resetting(stream)
+    }
+
     pub(crate) fn discard_stream(&mut self, stream: StreamId) {
         let charged = self.queue.discard(stream);
         self.used = self.used.saturating_sub(charged);

@@ -35,8 +35,8 @@ pub(crate) enum StreamState {
     Open,
     /// To be reset once everything queued has been sent.
     Draining,
-    /// Its reset is being asked for.
-    Resetting,
+    /// Its reset is being asked for; what is queued now leaves after it, as the stream's new life.
+    Resetting { close_again: bool },
     /// The peer refused the reset.
     Dead,
 }
@@ -87,7 +87,14 @@ pub(crate) struct SendQueue {
 impl SendQueue {
     /// Whether the stream takes messages.
     pub(crate) fn is_open(&self, stream: StreamId) -> bool {
-        self.streams.get(&stream).is_none_or(|stream| stream.state == StreamState::Open)
+        let Some(stream) = self.streams.get(&stream) else { return true };
+        matches!(stream.state, StreamState::Open | StreamState::Resetting { close_again: false })
+    }
+
+    /// Whether the stream's reset is unanswered.
+    pub(crate) fn is_resetting(&self, stream: StreamId) -> bool {
+        let stream = self.streams.get(&stream);
+        stream.is_some_and(|stream| matches!(stream.state, StreamState::Resetting { .. }))
     }
 
     /// Bytes of the stream not yet sent for the first time.
@@ -106,7 +113,8 @@ impl SendQueue {
             stream.control = stream.control.saturating_add(message.payload.len());
         }
         stream.messages.push_back(message);
-        if !stream.active {
+        // RFC 6525, Section 5.1.2: nothing is sent on a stream between its reset's request and the answer.
+        if !stream.active && stream.state == StreamState::Open {
             stream.active = true;
             self.turns.push_back(id);
         }
@@ -168,7 +176,7 @@ impl SendQueue {
             self.low.push(id);
         }
         if stream.unsent == 0 && stream.state == StreamState::Draining {
-            stream.state = StreamState::Resetting;
+            stream.state = StreamState::Resetting { close_again: false };
             self.drained.push(id);
         }
     }
@@ -176,9 +184,13 @@ impl SendQueue {
     /// Takes no more messages for the stream; once all have been sent it shows among the [`drained`](Self::drained).
     pub(crate) fn close(&mut self, id: StreamId) {
         let stream = self.streams.entry(id).or_insert_with(Stream::new);
-        if stream.state == StreamState::Open {
-            stream.state = StreamState::Draining;
-            self.sent(id, 0, false);
+        match &mut stream.state {
+            StreamState::Open => {
+                stream.state = StreamState::Draining;
+                self.sent(id, 0, false);
+            }
+            StreamState::Resetting { close_again } => *close_again |= !stream.messages.is_empty(),
+            StreamState::Draining | StreamState::Dead => {}
         }
     }
 
@@ -189,10 +201,17 @@ impl SendQueue {
 
     /// The stream's reset has come to an end: it begins anew, or never again.
     pub(crate) fn reset_done(&mut self, id: StreamId, performed: bool) {
-        if performed {
-            self.streams.remove(&id);
-        } else if let Some(stream) = self.streams.get_mut(&id) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        if !performed {
             stream.state = StreamState::Dead;
+        } else if stream.messages.is_empty() {
+            self.streams.remove(&id);
+        } else {
+            let close_again = stream.state == StreamState::Resetting { close_again: true };
+            stream.state = if close_again { StreamState::Draining } else { StreamState::Open };
+            stream.next_ssn = 0;
+            stream.active = true;
+            self.turns.push_back(id);
         }
     }
 
