@@ -24,6 +24,7 @@ use crate::gather::Interface;
 use crate::grammar::Candidate;
 use crate::pair::PairStats;
 use crate::path::{InterfaceId, PairId, Path, Received, SendingPath, SourceId, Transmit};
+use crate::remote::Accepted;
 use crate::role::Role;
 use crate::timer::{Timer, Timers};
 use crate::transaction::{Request, Requests};
@@ -283,10 +284,17 @@ impl Agent {
         if self.is_closed() {
             return;
         }
-        if !self.accept_remote(candidate) {
-            self.stats.candidates_ignored += 1;
+        match self.accept_remote(candidate) {
+            Accepted::New => self.start_checking(now),
+            // Told again, as descriptions do: patience does not begin anew.
+            Accepted::Known => {}
+            Accepted::Ignored => {
+                self.stats.candidates_ignored += 1;
+                if !self.progress.checking {
+                    self.start_checking(now);
+                }
+            }
         }
-        self.start_checking(now);
         self.settle(now);
     }
 

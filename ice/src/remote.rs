@@ -11,21 +11,29 @@ use crate::grammar::{Candidate, Protocol};
 use crate::pair::{Pair, PairCounters, PairState};
 use crate::path::{InterfaceId, PairId};
 
+/// What became of a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Accepted {
+    New,
+    Known,
+    Ignored,
+}
+
 impl Agent {
     /// Whether the candidate is one to make pairs with.
-    pub(crate) fn accept_remote(&mut self, candidate: &Candidate) -> bool {
+    pub(crate) fn accept_remote(&mut self, candidate: &Candidate) -> Accepted {
         let Some(address) = candidate.socket_address().map(canonical).filter(|address| is_usable(*address))
         else {
-            return false;
+            return Accepted::Ignored;
         };
-        let Some(kind) = Kind::of(&candidate.kind) else { return false };
+        let Some(kind) = Kind::of(&candidate.kind) else { return Accepted::Ignored };
         let ufrag = self.remote.as_ref().map(|remote| remote.credentials.ufrag());
         let is_current = match (candidate.ufrag(), ufrag) {
             (Some(theirs), Some(known)) => theirs == known,
             _ => true,
         };
         if candidate.protocol != Protocol::Udp || candidate.component != 1 || !is_current {
-            return false;
+            return Accepted::Ignored;
         }
         if let Some(known) = self.remotes.iter_mut().find(|known| known.address == address) {
             // A signalled candidate that was found as peer-reflexive before: its pairs stay as they are.
@@ -33,17 +41,17 @@ impl Agent {
                 *known = RemoteCandidate { address, kind, priority: candidate.priority };
                 self.update_pairs(address, kind, candidate.priority);
             }
-            return true;
+            return Accepted::Known;
         }
         if self.remotes.len() >= usize::from(self.config.max_remote_candidates) {
-            return false;
+            return Accepted::Ignored;
         }
         self.remotes.push(RemoteCandidate { address, kind, priority: candidate.priority });
         let index = self.remotes.len() - 1;
         for interface in self.interfaces.iter().map(|interface| interface.id).collect::<Vec<_>>() {
             self.pair_up(interface, index);
         }
-        true
+        Accepted::New
     }
 
     fn update_pairs(&mut self, remote: SocketAddr, kind: Kind, priority: u32) {

@@ -441,6 +441,17 @@ fn patience_ends_a_session_without_candidates_or_answers() {
 }
 
 #[test]
+fn a_candidate_told_again_does_not_start_patience_anew() {
+    let mut peer = Scripted::described(Role::Controlling);
+    for _ in 0..50 {
+        peer.add_candidate(PEER, 100);
+        peer.wait(1000 * MS);
+    }
+    assert_eq!(peer.agent.state(), State::Failed(FailureReason::NoAnswer));
+    assert_eq!(peer.agent.pairs().count(), 1);
+}
+
+#[test]
 fn a_candidates_text_survives_the_round_trip() {
     let candidate = Candidate::udp("f", 7, PEER.parse().unwrap(), CandidateKind::Host);
     assert_eq!(candidate.to_string(), "candidate:f 1 udp 7 192.0.2.2 6000 typ host");

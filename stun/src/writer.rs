@@ -50,22 +50,22 @@ impl<'b> Writer<'b> {
 
     /// PRIORITY.
     pub fn priority(self, priority: u32) -> Self {
-        self.attribute(AttributeType::PRIORITY, &priority.to_be_bytes())
+        self.fixed(AttributeType::PRIORITY, priority.to_be_bytes())
     }
 
     /// USE-CANDIDATE.
     pub fn use_candidate(self) -> Self {
-        self.attribute(AttributeType::USE_CANDIDATE, &[])
+        self.fixed(AttributeType::USE_CANDIDATE, [])
     }
 
     /// ICE-CONTROLLING with its tie-breaker.
     pub fn ice_controlling(self, tie_breaker: u64) -> Self {
-        self.attribute(AttributeType::ICE_CONTROLLING, &tie_breaker.to_be_bytes())
+        self.fixed(AttributeType::ICE_CONTROLLING, tie_breaker.to_be_bytes())
     }
 
     /// ICE-CONTROLLED with its tie-breaker.
     pub fn ice_controlled(self, tie_breaker: u64) -> Self {
-        self.attribute(AttributeType::ICE_CONTROLLED, &tie_breaker.to_be_bytes())
+        self.fixed(AttributeType::ICE_CONTROLLED, tie_breaker.to_be_bytes())
     }
 
     /// ERROR-CODE with the phrase that [`ErrorCode::reason`] gives.
@@ -95,7 +95,7 @@ impl<'b> Writer<'b> {
         let message = self.out.get(self.start..).unwrap_or_default();
         let tag = message.split_at_checked(HEADER_LEN).map(|(header, body)| key.sign(header, body));
         match tag {
-            Some(tag) => self.attribute(AttributeType::MESSAGE_INTEGRITY, &tag),
+            Some(tag) => self.fixed(AttributeType::MESSAGE_INTEGRITY, tag),
             None => self,
         }
     }
@@ -105,7 +105,7 @@ impl<'b> Writer<'b> {
         let offset = self.out.len() - self.start;
         self.set_len(offset + FINGERPRINT_LEN);
         let value = integrity::fingerprint(self.out.get(self.start..).unwrap_or_default());
-        self.attribute(AttributeType::FINGERPRINT, &value.to_be_bytes())
+        self.fixed(AttributeType::FINGERPRINT, value.to_be_bytes())
     }
 
     /// Ends the message and gives its length in bytes.
@@ -122,6 +122,16 @@ impl<'b> Writer<'b> {
         Ok(len)
     }
 
+    /// A value whose length is known when this is compiled, and a multiple of four.
+    fn fixed<const LEN: usize>(self, attribute: AttributeType, value: [u8; LEN]) -> Self {
+        const { assert!(LEN.is_multiple_of(4)) };
+        let writer = self.head(attribute, LEN);
+        if writer.fits {
+            writer.out.extend_from_slice(&value);
+        }
+        writer
+    }
+
     fn joined(self, attribute: AttributeType, parts: &[&[u8]]) -> Self {
         let len = parts.iter().map(|part| part.len()).sum();
         let mut writer = self.head(attribute, len);
@@ -134,6 +144,7 @@ impl<'b> Writer<'b> {
         writer
     }
 
+    #[inline]
     fn head(mut self, attribute: AttributeType, len: usize) -> Self {
         let used = self.out.len() - self.start - HEADER_LEN;
         let value_len = u16::try_from(len).ok().filter(|_| used + 4 + len.next_multiple_of(4) <= MAX_LEN);
@@ -148,8 +159,10 @@ impl<'b> Writer<'b> {
     }
 
     fn pad(&mut self) {
+        const ZEROES: [u8; 3] = [0; 3];
         let len = self.out.len() - self.start;
-        self.out.resize(self.start + len.next_multiple_of(4), 0);
+        let padding = ZEROES.get(..len.next_multiple_of(4) - len).unwrap_or_default();
+        self.out.extend_from_slice(padding);
     }
 
     fn set_len(&mut self, message_len: usize) {
