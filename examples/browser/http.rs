@@ -32,6 +32,8 @@ pub(crate) fn router(commands: Commands) -> Router {
         .route("/", get(|| page("text/html; charset=utf-8", include_str!("page.html"))))
         .route("/page.css", get(|| page("text/css; charset=utf-8", include_str!("page.css"))))
         .route("/page.js", get(|| page("text/javascript; charset=utf-8", include_str!("page.js"))))
+        .route("/plot.js", get(|| page("text/javascript; charset=utf-8", include_str!("plot.js"))))
+        .route("/sha256.js", get(|| page("text/javascript; charset=utf-8", include_str!("sha256.js"))))
         .route("/offer", post(offer))
         .route("/offer-me", post(offer_me))
         .route("/answer", post(answer))

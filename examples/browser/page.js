@@ -272,7 +272,12 @@ function formatBytes(bytes) {
   return `${unit === 0 || Number.isInteger(bytes) ? bytes : bytes.toFixed(1)} ${units[unit]}`;
 }
 
-const formatTime = (milliseconds) => `${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms`;
+
+function formatTime(milliseconds) {
+  if (milliseconds >= 1000) return `${(milliseconds / 1000).toFixed(1)} s`;
+  return `${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms`;
+}
+
 const formatRate = (bytesPerSecond) => `${((bytesPerSecond * 8) / 1e6).toFixed(1)} Mbit/s`;
 
 // ---- Chat -------------------------------------------------------------------------------------------------

@@ -309,6 +309,21 @@ describe('Chromium', () => {
     for (const { kind, port } of answered) assert.equal(port === 0, kind !== 'application', `port of ${kind}`);
   });
 
+  test('connects to a server with lite ICE, in both roles', async (t) => {
+    const lite = await startServer('lite', ['--lite']);
+    t.after(() => lite.interrupt());
+    const other = await browser.openHarness(lite);
+    t.after(() => other.context().close());
+    for (const role of ['offerer', 'answerer']) {
+      const { sdp, echo } = await other.evaluate(async (role) => {
+        const peer = await duologue.connect(role);
+        return { sdp: peer.got.sdp, echo: await peer.open('lite').echo('hello') };
+      }, role);
+      assert.match(sdp, /^a=ice-lite\r$/m);
+      assert.equal(echo.equal, true);
+    }
+  });
+
   test('12 connections of one page at once, half of them each role', async () => {
     const echoes = await page.evaluate(() =>
       Promise.all(

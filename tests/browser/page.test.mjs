@@ -173,7 +173,7 @@ async function openPage(from, viewport) {
 }
 
 async function connected(where = page) {
-  await where.locator('#status', { hasText: /^Connected$/ }).waitFor({ timeout: 15_000 });
+  await where.locator('#status', { hasText: /^Connected$/ }).waitFor({ timeout: 8_000 });
 }
 
 function status() {

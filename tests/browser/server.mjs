@@ -11,15 +11,16 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Starts the example on a free port and waits until it serves. */
-export async function startServer(name) {
+/** Starts the example on a free port, with further arguments if wanted, and waits until it serves. */
+export async function startServer(name, args = []) {
   const binary = process.env.DUOLOGUE_SERVER;
   if (!binary) throw new Error('DUOLOGUE_SERVER must name the built browser example');
   const host = process.env.DUOLOGUE_HOST ?? '127.0.0.1';
   const namespace = process.env.DUOLOGUE_SERVER_NAMESPACE;
   const listen = `${host}:${namespace ? 8080 : await freePort(host)}`;
-  const command = [...(namespace ? ['ip', 'netns', 'exec', namespace] : []), binary, '--listen', listen];
-  const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
+  const prefix = namespace ? ['ip', 'netns', 'exec', namespace] : [];
+  const [command, ...rest] = [...prefix, binary, '--listen', listen, ...args];
+  const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
   const server = new Server(child, `http://${listen}`);
   const log = process.env.DUOLOGUE_LOGS && createWriteStream(join(process.env.DUOLOGUE_LOGS, `${name}.log`), { flags: 'a' });
   for (const stream of [child.stdout, child.stderr]) {
