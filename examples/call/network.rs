@@ -2,7 +2,7 @@
 
 use crate::Args;
 use duologue::ice::Path;
-use duologue::stun::{Class, Message, Method, Writer};
+use duologue::stun::write_binding_response;
 use duologue::{Arrival, PeerConnection};
 use duologue_netsim::{Addresses, Link, Loss, Network, Node, Realm};
 use std::collections::VecDeque;
@@ -71,7 +71,13 @@ impl Node for Host {
                 // A refused datagram is counted in the connection's statistics.
                 let _ = peer.handle_datagram(now, Arrival::new(path, now), datagram);
             }
-            Self::StunServer(answers) => answers.extend(answer(addresses, datagram)),
+            Self::StunServer(answers) => {
+                let mut answer = Vec::new();
+                if write_binding_response(datagram, addresses.source, &mut answer).is_some() {
+                    let back = Addresses { source: addresses.destination, destination: addresses.source };
+                    answers.push_back((back, answer));
+                }
+            }
         }
     }
 
@@ -95,19 +101,4 @@ impl Node for Host {
             Self::StunServer(_) => None,
         }
     }
-}
-
-/// Tells a client its public address (RFC 8489, Section 12).
-fn answer(addresses: Addresses, datagram: &[u8]) -> Option<(Addresses, Vec<u8>)> {
-    let request = Message::parse(datagram).ok()?;
-    if request.class() != Class::Request || request.method() != Method::BINDING {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    Writer::new(&mut bytes, Class::Success, Method::BINDING, request.transaction_id())
-        .xor_mapped_address(addresses.source)
-        .fingerprint()
-        .finish()
-        .ok()?;
-    Some((Addresses { source: addresses.destination, destination: addresses.source }, bytes))
 }

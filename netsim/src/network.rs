@@ -254,7 +254,11 @@ impl Network {
 
     /// Runs until `limit`.
     pub fn run_to<N: Node>(&mut self, nodes: &mut [N], limit: Instant) {
-        self.run_until(nodes, limit, |_| false);
+        self.drain(nodes);
+        while let Some(next) = self.next_event(nodes).filter(|next| *next <= limit) {
+            self.advance(nodes, next);
+        }
+        self.now = self.now.max(limit);
     }
 
     /// Lets the next thing happen: a datagram's move, or the deadlines that come first. Returns the time of it;
@@ -273,7 +277,7 @@ impl Network {
         datagram.into_iter().chain(deadline).min()
     }
 
-    /// Moves time to `next` and does one thing that is due.
+    /// Moves time to `next`, does one thing that is due, and sends what the nodes concerned have to say.
     fn advance<N: Node>(&mut self, nodes: &mut [N], next: Instant) {
         self.now = self.now.max(next);
         if self.queue.peek().is_some_and(|Reverse((at, _))| *at <= self.now) {
@@ -288,10 +292,10 @@ impl Network {
                 if node.poll_timeout().is_some_and(|deadline| deadline <= self.now) {
                     node.handle_timeout(self.now);
                     check_progress(index, node, self.now);
+                    self.drain_node(HostId(index), node);
                 }
             }
         }
-        self.drain(nodes);
     }
 
     fn deliver<N: Node>(&mut self, nodes: &mut [N], mut datagram: InFlight, interface: InterfaceId) {
@@ -300,21 +304,27 @@ impl Network {
             self.stats.lost += 1;
             return;
         }
-        if let Some(node) = nodes.get_mut(interface.host.0) {
+        let host = interface.host;
+        if let Some(node) = nodes.get_mut(host.0) {
             self.stats.delivered += 1;
             node.handle_datagram(self.now, datagram.addresses, &mut datagram.bytes);
+            self.drain_node(host, node);
         }
     }
 
-    /// Takes what the nodes want to send and puts it on their links.
     fn drain<N: Node>(&mut self, nodes: &mut [N]) {
-        let mut scratch = std::mem::take(&mut self.scratch);
         for (index, node) in nodes.iter_mut().enumerate() {
-            loop {
-                scratch.clear();
-                let Some(addresses) = node.poll_transmit(self.now, &mut scratch) else { break };
-                self.send(HostId(index), addresses, &scratch);
-            }
+            self.drain_node(HostId(index), node);
+        }
+    }
+
+    /// Takes what a node wants to send and puts it on its link.
+    fn drain_node<N: Node>(&mut self, host: HostId, node: &mut N) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        loop {
+            scratch.clear();
+            let Some(addresses) = node.poll_transmit(self.now, &mut scratch) else { break };
+            self.send(host, addresses, &scratch);
         }
         self.scratch = scratch;
     }

@@ -23,3 +23,18 @@ pub fn mapped_address(message: &Message<'_>) -> Option<SocketAddr> {
     }
     message.mapped_address().map(canonical)
 }
+
+/// Appends a server's answer to a Binding request: the address that it came from. `None` when `datagram` is something else.
+///
+/// A request's integrity is not looked at: whoever asks is told (RFC 8489, Section 12).
+pub fn write_binding_response(datagram: &[u8], source: SocketAddr, out: &mut Vec<u8>) -> Option<usize> {
+    let request = Message::parse(datagram).ok()?;
+    if request.class() != Class::Request || request.method() != Method::BINDING {
+        return None;
+    }
+    Writer::new(out, Class::Success, Method::BINDING, request.transaction_id())
+        .xor_mapped_address(source)
+        .fingerprint()
+        .finish()
+        .ok()
+}

@@ -56,7 +56,7 @@ mod writer;
 
 pub use address::canonical;
 pub use attribute::{Attribute, AttributeType, ErrorCode};
-pub use binding::{mapped_address, write_binding_request};
+pub use binding::{mapped_address, write_binding_request, write_binding_response};
 pub use error::{AttributeError, IntegrityError, ParseError, WriteError};
 pub use message::{
     Attributes, Class, Header, Message, Method, RawAttribute, TransactionId, UnknownAttributes,

@@ -1,0 +1,339 @@
+//! Two peer connections on the simulated network, each perhaps behind a NAT, a STUN server, and signalling between them.
+
+use bytes::Bytes;
+use duologue::ice::Path;
+use duologue::sdp::jsep::IceCandidate;
+use duologue::stun::write_binding_response;
+use duologue::{
+    Arrival, ChannelConfig, ChannelId, CloseReason, Config, ConnectionState, Description, Discard, Event, Kind, Message,
+    NtpTime, PeerConnection,
+};
+use duologue_netsim::{Addresses, InterfaceId, Link, NatKind, Network, Node, Realm};
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+pub(crate) const ALICE: usize = 0;
+pub(crate) const BOB: usize = 1;
+pub(crate) const STUN: &str = "192.0.2.1:3478";
+const PRIVATE: [&str; 2] = ["10.0.0.2:5000", "192.168.1.2:6000"];
+const PUBLIC: [&str; 2] = ["198.51.100.1:5000", "203.0.113.1:6000"];
+
+/// A virtual call begins on 1 January 2026.
+const WALL: Duration = Duration::from_secs(1_767_225_600);
+
+/// The certificates of all calls: making them is not what the tests are about.
+static CONFIGS: LazyLock<[Config; 2]> = LazyLock::new(|| {
+    [1, 2].map(|seed| {
+        let provider = duologue::dtls::crypto::rust_crypto();
+        let mut config = Config::generate(provider, [seed; 32], UNIX_EPOCH + WALL).unwrap();
+        Arc::make_mut(&mut config.ice).stun_servers = vec![STUN.parse().unwrap()];
+        config
+    })
+});
+
+/// The configuration that a peer has unless a test changes it.
+pub(crate) fn config(who: usize) -> Config {
+    CONFIGS[who].clone()
+}
+
+/// A seed of this test's and peer's own.
+pub(crate) fn seed(seed: u64, who: usize) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[8] = u8::try_from(who).unwrap();
+    bytes
+}
+
+/// A peer and what it has told so far.
+pub(crate) struct Peer {
+    pub(crate) connection: PeerConnection,
+    pub(crate) events: Vec<(Instant, Event)>,
+    pub(crate) messages: Vec<Message>,
+    pub(crate) discards: Vec<Discard>,
+    /// Messages are left unread while this is false.
+    pub(crate) reads: bool,
+    /// Signals for the other peer.
+    candidates: VecDeque<IceCandidate>,
+    /// Every datagram that was sent, when a test wants them.
+    pub(crate) sent: Option<Vec<(Addresses, Vec<u8>)>>,
+}
+
+impl Peer {
+    pub(crate) fn new(connection: PeerConnection) -> Self {
+        Self {
+            connection,
+            events: Vec::new(),
+            messages: Vec::new(),
+            discards: Vec::new(),
+            reads: true,
+            candidates: VecDeque::new(),
+            sent: None,
+        }
+    }
+
+    fn drain(&mut self, now: Instant) {
+        while let Some(event) = self.connection.poll_event() {
+            match &event {
+                Event::IceCandidate(candidate) => self.candidates.push_back(candidate.clone()),
+                Event::IceGatheringStateChange(duologue::ice::GatheringState::Complete) => {
+                    self.candidates.push_back(IceCandidate::default());
+                }
+                _ => {}
+            }
+            self.events.push((now, event));
+        }
+        while self.reads
+            && let Some(message) = self.connection.recv()
+        {
+            self.messages.push(message);
+        }
+    }
+
+    /// Whether an event was told that satisfies `wanted`.
+    pub(crate) fn told(&self, wanted: impl Fn(&Event) -> bool) -> bool {
+        self.events.iter().any(|(_, event)| wanted(event))
+    }
+
+    pub(crate) fn closed(&self) -> Option<CloseReason> {
+        self.events.iter().find_map(|(_, event)| match event {
+            Event::Closed(reason) => Some(*reason),
+            _ => None,
+        })
+    }
+
+    /// The channel with this label.
+    pub(crate) fn channel(&self, label: &str) -> Option<ChannelId> {
+        self.connection.data_channels().find(|(_, one)| one.config().label == label).map(|(id, _)| id)
+    }
+
+    /// Queues a message before the connection is up.
+    pub(crate) fn send_early(&mut self, now: Instant, channel: ChannelId) {
+        let _ = self.connection.send(now, channel, Kind::Text, Bytes::from_static(b"early"));
+    }
+
+    pub(crate) fn send(&mut self, now: Instant, channel: ChannelId, payload: impl Into<Bytes>) {
+        self.connection.send(now, channel, Kind::Binary, payload.into()).unwrap();
+    }
+}
+
+/// A program on a host of the network.
+pub(crate) enum Host {
+    Peer(Box<Peer>),
+    StunServer(VecDeque<(Addresses, Vec<u8>)>),
+}
+
+impl Node for Host {
+    fn handle_timeout(&mut self, now: Instant) {
+        if let Self::Peer(peer) = self {
+            peer.connection.handle_timeout(now);
+            peer.drain(now);
+        }
+    }
+
+    fn handle_datagram(&mut self, now: Instant, addresses: Addresses, datagram: &mut [u8]) {
+        match self {
+            Self::Peer(peer) => {
+                let path = Path::udp(addresses.destination, addresses.source);
+                if let Err(reason) = peer.connection.handle_datagram(now, Arrival::new(path, now), datagram) {
+                    peer.discards.push(reason);
+                }
+                peer.drain(now);
+            }
+            Self::StunServer(answers) => {
+                let mut answer = Vec::new();
+                if write_binding_response(datagram, addresses.source, &mut answer).is_some() {
+                    let back = Addresses { source: addresses.destination, destination: addresses.source };
+                    answers.push_back((back, answer));
+                }
+            }
+        }
+    }
+
+    fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Addresses> {
+        match self {
+            Self::Peer(peer) => {
+                let transmit = peer.connection.poll_transmit(now, NonZeroUsize::MIN, out);
+                peer.drain(now);
+                let path = transmit?.path;
+                let addresses = Addresses { source: path.local, destination: path.remote };
+                if let Some(sent) = &mut peer.sent {
+                    sent.push((addresses, out.clone()));
+                }
+                Some(addresses)
+            }
+            Self::StunServer(answers) => {
+                let (addresses, bytes) = answers.pop_front()?;
+                out.extend_from_slice(&bytes);
+                Some(addresses)
+            }
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        match self {
+            Self::Peer(peer) => peer.connection.poll_timeout(),
+            Self::StunServer(_) => None,
+        }
+    }
+}
+
+/// What a call is made of.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) seed: u64,
+    /// Each peer's uplink; the other direction passes everything at once.
+    pub(crate) link: Link,
+    /// Each peer's NAT; without one a peer has a public address.
+    pub(crate) nats: [Option<NatKind>; 2],
+    pub(crate) configs: [Config; 2],
+}
+
+impl Setup {
+    /// Two public peers, 20 ms apart.
+    pub(crate) fn new(seed: u64) -> Self {
+        let link = Link { delay: Duration::from_millis(10), ..Link::default() };
+        Self { seed, link, nats: [None, None], configs: [config(ALICE), config(BOB)] }
+    }
+}
+
+/// A call under way. Signalling takes no time.
+pub(crate) struct Call {
+    pub(crate) network: Network,
+    pub(crate) hosts: [Host; 3],
+    pub(crate) cables: [InterfaceId; 2],
+}
+
+impl Call {
+    pub(crate) fn new(setup: &Setup) -> Self {
+        let mut network = Network::new(setup.seed);
+        let now = network.now();
+        let mut cables = Vec::new();
+        let mut hosts = Vec::new();
+        for who in [ALICE, BOB] {
+            let host = network.add_host();
+            let public: SocketAddr = PUBLIC[who].parse().unwrap();
+            let mut realm = Realm::INTERNET;
+            let address = match setup.nats[who] {
+                Some(kind) => {
+                    realm = network.add_nat(Realm::INTERNET, public.ip(), kind);
+                    PRIVATE[who].parse().unwrap()
+                }
+                None => public,
+            };
+            let up = setup.link.clone();
+            cables.push(network.add_interface(host, address.ip(), realm, up, Link::default()));
+            let config = Arc::new(setup.configs[who].clone());
+            let ntp = NtpTime::from(UNIX_EPOCH + WALL);
+            let mut connection = PeerConnection::new(config, seed(setup.seed, who), now, ntp);
+            connection.add_interface(now, address).unwrap();
+            hosts.push(Host::Peer(Box::new(Peer::new(connection))));
+        }
+        let server = network.add_host();
+        let stun: SocketAddr = STUN.parse().unwrap();
+        network.add_interface(server, stun.ip(), Realm::INTERNET, Link::default(), Link::default());
+        hosts.push(Host::StunServer(VecDeque::new()));
+        let Ok(hosts) = hosts.try_into() else { panic!("three hosts") };
+        Self { network, hosts, cables: [cables[0], cables[1]] }
+    }
+
+    /// A call in which Alice has a channel "chat", connected and open on both sides.
+    pub(crate) fn connected(setup: &Setup) -> Self {
+        let mut call = Self::new(setup);
+        let now = call.now();
+        call.peer(ALICE).connection.create_data_channel(now, "chat", ChannelConfig::default()).unwrap();
+        call.negotiate();
+        assert!(call.run(60, |call| call.is_open("chat")), "{:?}", call.peer(ALICE).events);
+        call
+    }
+
+    pub(crate) fn peer(&mut self, who: usize) -> &mut Peer {
+        match &mut self.hosts[who] {
+            Host::Peer(peer) => peer,
+            Host::StunServer(_) => panic!("the STUN server is no peer"),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.network.now()
+    }
+
+    pub(crate) fn address(who: usize) -> IpAddr {
+        PUBLIC[who].parse::<SocketAddr>().unwrap().ip()
+    }
+
+    /// Offer and answer, as text, Alice being the offerer.
+    pub(crate) fn negotiate(&mut self) {
+        self.negotiate_with(|_, sdp| sdp);
+    }
+
+    /// The same, with somebody who changes the descriptions on their way.
+    pub(crate) fn negotiate_with(&mut self, change: impl Fn(usize, String) -> String) {
+        let now = self.now();
+        let signalled = |who, description: &Description| {
+            Description::parse(description.kind, &change(who, description.sdp.to_string())).unwrap()
+        };
+        let alice = &mut self.peer(ALICE).connection;
+        let offer = alice.create_offer().unwrap();
+        alice.set_local_description(now, &offer).unwrap();
+        let bob = &mut self.peer(BOB).connection;
+        bob.set_remote_description(now, &signalled(ALICE, &offer)).unwrap();
+        let answer = bob.create_answer().unwrap();
+        bob.set_local_description(now, &answer).unwrap();
+        self.peer(ALICE).connection.set_remote_description(now, &signalled(BOB, &answer)).unwrap();
+        self.signal();
+    }
+
+    /// Carries candidates over.
+    fn signal(&mut self) {
+        let now = self.now();
+        for who in [ALICE, BOB] {
+            self.peer(who).drain(now);
+            if self.peer(1 - who).connection.remote_description().is_none() {
+                continue;
+            }
+            let candidates = std::mem::take(&mut self.peer(who).candidates);
+            for candidate in candidates {
+                self.peer(1 - who).connection.add_ice_candidate(now, &candidate).unwrap();
+            }
+        }
+    }
+
+    /// Lets at most `seconds` pass until `done`; whether it came to that.
+    pub(crate) fn run(&mut self, seconds: u64, mut done: impl FnMut(&mut Self) -> bool) -> bool {
+        let limit = self.now() + Duration::from_secs(seconds);
+        loop {
+            self.signal();
+            if done(self) {
+                return true;
+            }
+            let mut steps = 0;
+            let ran = self.network.run_until(&mut self.hosts, limit, |_| std::mem::replace(&mut steps, 1) == 1);
+            if !ran {
+                self.signal();
+                return done(self);
+            }
+        }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn wait(&mut self, seconds: u64) {
+        self.run(seconds, |_| false);
+    }
+
+    pub(crate) fn is_connected(&mut self) -> bool {
+        [ALICE, BOB].iter().all(|who| self.peer(*who).connection.connection_state() == ConnectionState::Connected)
+    }
+
+    /// Whether both sides have an open channel with this label.
+    pub(crate) fn is_open(&mut self, label: &str) -> bool {
+        [ALICE, BOB].into_iter().all(|who| {
+            let channels = &self.peer(who).connection;
+            channels
+                .data_channels()
+                .any(|(_, one)| one.config().label == label && one.state() == duologue::ChannelState::Open)
+        })
+    }
+}
