@@ -2,7 +2,7 @@
 //! Steady state allocates nothing per packet.
 
 use std::alloc::System;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -74,12 +74,14 @@ impl Work {
     }
 }
 
-/// The counter is one for the process: one test at a time.
-static ALONE: Mutex<()> = Mutex::new(());
-
+// The counter is one for the process, so there is one test.
 #[test]
+fn steady_state_allocates_nothing_and_an_idle_pair_stays_small() {
+    bulk_and_small_messages_allocate_nothing_per_packet();
+    an_idle_pair_is_small_and_does_not_grow();
+}
+
 fn bulk_and_small_messages_allocate_nothing_per_packet() {
-    let _alone = ALONE.lock();
     for (len, count, batch) in [(65_536, 400, 4), (100, 40_000, 200), (1_000, 20_000, 1)] {
         let mut work = Work::new();
         let message = Bytes::from(vec![7; len]);
@@ -93,15 +95,13 @@ fn bulk_and_small_messages_allocate_nothing_per_packet() {
     }
 }
 
-#[test]
 fn an_idle_pair_is_small_and_does_not_grow() {
-    let _alone = ALONE.lock();
     let held = Region::new(ALLOCATOR);
     let mut work = Work::new();
     work.run(&Bytes::from_static(b"hello"), 10, 1);
     let change = held.change();
     let heap = change.bytes_allocated - change.bytes_deallocated;
-    let inline = 2 * std::mem::size_of::<Channels>();
+    let inline = 2 * size_of::<Channels>();
     println!("{heap} bytes of heap, {inline} bytes inline, for both sides of an idle pair");
     assert!(heap + inline < 20_000, "{heap} + {inline} bytes");
     // Three days of heartbeats.

@@ -303,7 +303,7 @@ fn fault_dcep_is_reliable_and_ordered_on_channels_that_are_not() {
             config.reliability = Reliability::MaxRetransmits(0);
             let id = pair.peers[0].channels.create(now, config).unwrap();
             // Would overtake DATA_CHANNEL_OPEN if it were sent unordered.
-            pair.peers[0].channels.send(now, id, Kind::Text, Bytes::from_static(b"x")).unwrap();
+            pair.peers[0].channels.send(now, id, Kind::Text, pattern(n, 1_100)).unwrap();
         }
         assert!(pair.run(60, |peers| peers[1].incoming().len() == 20), "seed {seed}");
         pair.wait(Duration::from_secs(5));
@@ -337,6 +337,25 @@ fn fault_a_chunk_bundled_after_a_sack_is_read() {
         })
         .unwrap();
     assert_eq!(victim.association.recv().unwrap().payload, "after the sack");
+}
+
+#[test]
+fn fault_a_gap_on_one_stream_holds_up_no_other() {
+    let mut victim = Victim::new(Config::default());
+    let base = victim.tsn;
+    let read = |victim: &mut Victim| -> Vec<Bytes> {
+        std::iter::from_fn(|| victim.association.recv()).map(|message| message.payload).collect()
+    };
+    // The first TSN, of stream 1, stays missing. Stream 2 has its own gap, which is filled.
+    victim.data(data(base.wrapping_add(3), 2, 1, false, true, b"-two")).unwrap();
+    victim.data(data(base.wrapping_add(2), 2, 1, true, false, b"two")).unwrap();
+    victim.data(data(base.wrapping_add(4), 3, 0, true, true, b"other")).unwrap();
+    assert_eq!(read(&mut victim), ["other"]);
+    victim.data(data(base.wrapping_add(1), 2, 0, true, true, b"one")).unwrap();
+    assert_eq!(read(&mut victim), ["one", "two-two"]);
+    victim.data(data(base, 1, 0, true, true, b"late")).unwrap();
+    assert_eq!(read(&mut victim), ["late"]);
+    assert_eq!(victim.association.stats().receive_buffer, 0);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! How much may be in flight: slow start with an early end, congestion avoidance, recovery.
 //!
 //! Slow start ends when the round-trip time of a round rises above that of the round before (HyStart++, RFC 9406),
-//! which spares the burst of losses that ends it otherwise. Growth and shrinking are those of RFC 9260, Section 7.2.
+//! which spares the burst of losses that ends it otherwise. Without pacing a round begins with an empty queue and ends with a
+//! full one, so its smallest round-trip time rises late; therefore slow start also ends, at once, when eight samples in a row
+//! lie half a round trip above the smallest ever. Growth and shrinking are those of RFC 9260, Section 7.2.
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,8 @@ const RISE_MAX: Duration = Duration::from_millis(16);
 /// Conservative slow start grows a quarter as fast, for this many rounds.
 const CONSERVATIVE_DIVISOR: usize = 4;
 const CONSERVATIVE_ROUNDS: u32 = 5;
+/// Samples of which the smallest shows a queue, wherever in the round they lie.
+const RECENT: usize = 8;
 
 #[derive(Debug, Clone, Copy)]
 enum Phase {
@@ -37,6 +41,10 @@ pub(crate) struct Congestion {
     round_min: Option<Duration>,
     last_round_min: Option<Duration>,
     round_samples: u32,
+    smallest: Duration,
+    /// The last samples, and how many there were.
+    recent: [Duration; RECENT],
+    samples: usize,
     last_sent: Option<Instant>,
 }
 
@@ -53,6 +61,9 @@ impl Congestion {
             round_min: None,
             last_round_min: None,
             round_samples: 0,
+            smallest: Duration::MAX,
+            recent: [Duration::ZERO; RECENT],
+            samples: 0,
             last_sent: None,
         }
     }
@@ -87,6 +98,20 @@ impl Congestion {
 
     /// A round-trip time was measured.
     pub(crate) fn on_sample(&mut self, sample: Duration) {
+        if matches!(self.phase, Phase::Avoidance) {
+            return;
+        }
+        self.smallest = self.smallest.min(sample);
+        if let Some(slot) = self.recent.get_mut(self.samples % RECENT) {
+            *slot = sample;
+        }
+        self.samples = self.samples.wrapping_add(1);
+        let lowest = self.recent.iter().min().copied().unwrap_or_default();
+        if lowest > self.smallest.saturating_add((self.smallest / 2).max(RISE_MAX)) {
+            self.threshold = self.window;
+            self.phase = Phase::Avoidance;
+            return;
+        }
         self.round_min = Some(self.round_min.map_or(sample, |min| min.min(sample)));
         self.round_samples = self.round_samples.saturating_add(1);
         let (Some(round), Some(last)) = (self.round_min, self.last_round_min) else { return };

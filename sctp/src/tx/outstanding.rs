@@ -103,6 +103,8 @@ pub(crate) struct Outstanding {
     lost: VecDeque<Tsn>,
     lost_count: usize,
     transmissions: VecDeque<Transmission>,
+    /// Transmissions that would be lost if a SACK had said all; in order of TSN.
+    unknown: VecDeque<Transmission>,
     next_packet: u64,
     /// The latest packet of which something arrived.
     newest_arrived: Option<u64>,
@@ -123,6 +125,7 @@ impl Outstanding {
             lost: VecDeque::new(),
             lost_count: 0,
             transmissions: VecDeque::new(),
+            unknown: VecDeque::new(),
             next_packet: 0,
             newest_arrived: None,
             in_flight: 0,
@@ -291,6 +294,7 @@ impl Outstanding {
         self.newest_arrived = self.newest_arrived.max(seen.packet);
         if self.fragments.is_empty() {
             self.transmissions.clear();
+            self.unknown.clear();
             self.lost.clear();
         }
         result
@@ -348,25 +352,40 @@ impl Outstanding {
     }
 
     /// Declares lost what was sent long enough before something that arrived; returns how many, and the last of them.
-    pub(crate) fn detect_losses(&mut self) -> (u64, Option<Tsn>) {
-        let Some(newest) = self.newest_arrived else { return (0, None) };
-        let (mut count, mut last) = (0u64, None);
-        while let Some(entry) = self.transmissions.front() {
-            if entry.packet.saturating_add(REORDERING) > newest {
-                break;
-            }
-            let (packet, first, end) = (entry.packet, entry.first, entry.last);
-            self.transmissions.pop_front();
-            let mut tsn = first.max(self.base);
-            while tsn <= end {
-                if self.fragment(tsn).is_some_and(|f| f.packet == packet) && self.mark_lost(tsn) {
-                    count = count.saturating_add(1);
-                    last = last.max(Some(tsn));
-                }
-                tsn = tsn.next();
+    /// `truncated`: the SACK may have had no room for all gap blocks, so what lies behind its last one is unknown.
+    pub(crate) fn detect_losses(&mut self, truncated: bool) -> (u64, Option<Tsn>) {
+        let mut losses = (0, None);
+        let known = self.acknowledged.last().unwrap_or_else(|| self.cum());
+        while self.unknown.front().is_some_and(|entry| !truncated || entry.last <= known) {
+            let Some(entry) = self.unknown.pop_front() else { break };
+            self.lose(&entry, &mut losses);
+        }
+        let Some(newest) = self.newest_arrived else { return losses };
+        while self
+            .transmissions
+            .front()
+            .is_some_and(|entry| entry.packet.saturating_add(REORDERING) <= newest)
+        {
+            let Some(entry) = self.transmissions.pop_front() else { break };
+            if truncated && entry.last > known {
+                self.unknown.push_back(entry);
+            } else {
+                self.lose(&entry, &mut losses);
             }
         }
-        (count, last)
+        losses
+    }
+
+    /// Declares lost what of a transmission has not arrived and was not sent again since.
+    fn lose(&mut self, entry: &Transmission, losses: &mut (u64, Option<Tsn>)) {
+        let mut tsn = entry.first.max(self.base);
+        while tsn <= entry.last {
+            if self.fragment(tsn).is_some_and(|f| f.packet == entry.packet) && self.mark_lost(tsn) {
+                losses.0 = losses.0.saturating_add(1);
+                losses.1 = losses.1.max(Some(tsn));
+            }
+            tsn = tsn.next();
+        }
     }
 
     fn mark_lost(&mut self, tsn: Tsn) -> bool {
@@ -393,6 +412,7 @@ impl Outstanding {
     // RFC 9260, Section 6.3.3, E3
     pub(crate) fn lose_all(&mut self) {
         self.transmissions.clear();
+        self.unknown.clear();
         self.newest_arrived = None;
         let mut tsn = self.base;
         let end = self.next_tsn();
@@ -490,6 +510,7 @@ impl Outstanding {
             self.fragments.shrink_to(32);
             self.messages.shrink_to(32);
             self.transmissions.shrink_to(32);
+            self.unknown = VecDeque::new();
             self.lost.shrink_to(32);
         }
     }

@@ -2,9 +2,9 @@
 //!
 //! Decision: loss is found by the order of transmissions (see `outstanding`) and recovered as RFC 6675 does: what is known
 //! to have arrived or to be lost is not in flight, and the window, halved once per round trip, is filled with lost data
-//! first. A SACK has room for some 280 gap blocks; when a burst loss leaves more, what lies behind the last block is
-//! unknown and would hold the window for ever. So in recovery, each such full SACK that says nothing new stands for one
-//! packet that has left the network.
+//! first. A SACK has room for some 280 gap blocks, and some peers report only 20; when a burst loss leaves more, what lies
+//! behind the last block is unknown, is not taken as lost, and would hold the window for ever. So in recovery, each such full SACK that says nothing new stands for two
+//! packets that have left the network: the one that caused it, and, as its gaps show, about one lost beside it.
 
 use std::time::Instant;
 
@@ -14,8 +14,9 @@ use crate::event::{Discard, Stats};
 use crate::packet::Sack;
 use crate::serial::Tsn;
 
-/// A SACK with at least this many gap blocks may have left some out.
-const MANY_GAPS: usize = 64;
+/// A SACK with at least this many gap blocks may have left some out: so many Chromium reports at most, others as many as a
+/// packet holds.
+const MANY_GAPS: usize = 20;
 
 /// The present recovery from losses.
 #[derive(Debug)]
@@ -134,12 +135,15 @@ impl Sender {
     fn grow_or_shrink(&mut self, cum: Tsn, bytes: usize, was_full: bool, many_gaps: bool, stats: &mut Stats) {
         let recovering = cum < self.recovery.until && !self.recovery.by_timeout;
         if recovering && bytes == 0 && many_gaps {
-            self.recovery.unreported =
-                self.recovery.unreported.saturating_add(self.mtu).min(self.outstanding.in_flight());
+            self.recovery.unreported = self
+                .recovery
+                .unreported
+                .saturating_add(self.mtu.saturating_mul(2))
+                .min(self.outstanding.in_flight());
         } else {
             self.recovery.unreported = self.recovery.unreported.saturating_sub(bytes);
         }
-        let (losses, last_lost) = self.outstanding.detect_losses();
+        let (losses, last_lost) = self.outstanding.detect_losses(many_gaps);
         stats.losses_detected = stats.losses_detected.saturating_add(losses);
         if last_lost.is_some_and(|tsn| tsn > self.recovery.until) {
             // RFC 9260, Section 7.2.4: once per round trip, up to the highest TSN outstanding now.

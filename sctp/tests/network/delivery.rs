@@ -145,6 +145,33 @@ fn a_reader_that_stops_closes_the_window_and_reopens_it() {
 }
 
 #[test]
+fn a_refused_window_probe_leaves_again_as_soon_as_there_is_room() {
+    let mut settings = Config::default();
+    (settings.receive_window, settings.max_message_size) = (1, 1_000);
+    let mut pair = Pair::with_config(4, &Link { delay: ms(10), ..Link::default() }, settings);
+    pair.connect();
+    let [ours, _] = pair.open(config(true, Reliability::Reliable));
+    pair.peers[1].read = false;
+    let mut count = 0;
+    while pair.peers[0].channels.stats().peer_window >= 1_000 {
+        let now = pair.network.now();
+        pair.peers[0].channels.send(now, ours, Kind::Binary, pattern(count, 1_000)).unwrap();
+        count += 1;
+        pair.wait(ms(50));
+    }
+    let now = pair.network.now();
+    pair.peers[0].channels.send(now, ours, Kind::Binary, pattern(count, 1_000)).unwrap();
+    pair.wait(Duration::from_secs(8));
+    assert!(pair.peers[0].channels.stats().timeouts > 2, "the probe is refused");
+    pair.peers[1].read = true;
+    pair.peers[1].collect();
+    assert_eq!(pair.peers[1].messages.len(), count);
+    let start = pair.network.now();
+    assert!(pair.run(5, |peers| peers[1].messages.len() == count + 1));
+    assert!(pair.network.now() - start <= ms(100), "{:?}", pair.network.now() - start);
+}
+
+#[test]
 fn the_send_buffer_is_bounded_and_gives_the_payload_back() {
     let mut settings = Config::default();
     settings.send_buffer = 100_000;

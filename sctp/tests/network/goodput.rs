@@ -73,6 +73,37 @@ fn a_hundred_megabits_at_fifty_milliseconds_with_a_drop_tail_queue_are_used() {
 }
 
 #[test]
+fn slow_start_ends_before_it_overflows_the_queue() {
+    let mut bulk = Bulk::new(&path(), Config::default());
+    let rate = bulk.run(Duration::from_secs(3));
+    assert_eq!(bulk.pair.network.stats().queue_dropped, 0, "{rate:.1} Mbit/s, {:?}", bulk.stats());
+    assert!(rate >= 80.0, "{rate:.1} Mbit/s");
+}
+
+#[test]
+fn more_gaps_than_a_sack_reports_do_not_end_in_a_timeout() {
+    // What a packet holds, and what Chromium reports at most.
+    for most in [None, Some(20)] {
+        // Of 3,000 packets sent at once, each second one is lost.
+        let mut config = Config::default();
+        config.initial_window = 3_000;
+        let lost = Loss::Listed((10..2_800).filter(|n| n % 2 == 0).collect());
+        let link = Link { delay: ms(25), loss: lost, ..Link::default() };
+        let mut bulk = Bulk::new(&link, config);
+        bulk.pair.peers[0].most_gaps = most;
+        let back = bulk.pair.interfaces[1];
+        bulk.set_loss(back, &link, Loss::None);
+        let rate = bulk.run(Duration::from_secs(4));
+        let (stats, lost) = (bulk.stats(), bulk.pair.network.stats().lost);
+        println!("{most:?} gaps: {rate:.1} Mbit/s, {lost} lost, {stats:?}");
+        assert!(lost >= 1_000);
+        assert_eq!(stats.timeouts, 0);
+        assert!(stats.retransmissions < lost + lost / 10, "{} sent again", stats.retransmissions);
+        assert!(bulk.received > 20_000_000, "{} bytes", bulk.received);
+    }
+}
+
+#[test]
 fn an_overshoot_that_loses_fifteen_hundred_packets_at_once_is_recovered_in_a_few_round_trips() {
     let mut config = Config::default();
     config.initial_window = 3_000;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use duologue_netsim::{Addresses, InterfaceId, Link, Network, Node, Realm};
 use duologue_sctp::dcep::{ChannelConfig, ChannelId, Channels, DtlsRole, Event, Message};
+use duologue_sctp::packet::{self, Chunk, PacketWriter, Sack};
 use duologue_sctp::{Config, Discard};
 
 /// Bytes that DTLS and UDP would add, so that rates are those of real packets.
@@ -20,6 +21,8 @@ pub(crate) struct Peer {
     pub(crate) read: bool,
     pub(crate) sent_packets: u64,
     pub(crate) refused: Vec<Discard>,
+    /// SACKs that arrive here report no more gap blocks than this, as from a peer that limits them.
+    pub(crate) most_gaps: Option<usize>,
     addresses: Addresses,
 }
 
@@ -40,6 +43,7 @@ impl Peer {
             read: true,
             sent_packets: 0,
             refused: Vec::new(),
+            most_gaps: None,
             addresses: Addresses { source: address(own), destination: address(other) },
         }
     }
@@ -77,8 +81,11 @@ impl Node for Peer {
     }
 
     fn handle_datagram(&mut self, now: Instant, _: Addresses, datagram: &mut [u8]) {
-        let packet = &datagram[..datagram.len() - OVERHEAD];
-        if let Err(discard) = self.channels.handle_packet(now, packet) {
+        let mut packet = datagram[..datagram.len() - OVERHEAD].to_vec();
+        if let Some(most) = self.most_gaps {
+            packet = limit_gaps(&packet, most);
+        }
+        if let Err(discard) = self.channels.handle_packet(now, &packet) {
             self.refused.push(discard);
         }
         self.collect();
@@ -94,6 +101,24 @@ impl Node for Peer {
     fn poll_timeout(&self) -> Option<Instant> {
         self.channels.poll_timeout()
     }
+}
+
+/// The packet with at most this many gap blocks in its SACK.
+fn limit_gaps(bytes: &[u8], most: usize) -> Vec<u8> {
+    let (header, chunks) = packet::parse(bytes).unwrap();
+    let mut out = Vec::new();
+    let mut writer = PacketWriter::begin(&mut out, header, 65_535);
+    for chunk in chunks {
+        writer.chunk(chunk.kind, chunk.flags, |out| match chunk.parse() {
+            Some(Chunk::Sack(sack)) => {
+                let gaps: Vec<_> = sack.gaps().take(most).collect();
+                Sack::write(out, sack.cum_tsn_ack, sack.a_rwnd, gaps.into_iter(), &[]);
+            }
+            _ => out.extend_from_slice(chunk.value),
+        });
+    }
+    writer.finish();
+    out
 }
 
 /// A network and the two peers on it: the DTLS client, then the server.
