@@ -440,6 +440,34 @@ fn patience_ends_a_session_without_candidates_or_answers() {
     }
 }
 
+/// RFC 8445, Section 6.1.4.2: triggered checks leave before ordinary ones.
+#[test]
+fn a_triggered_check_leaves_before_better_ordinary_ones() {
+    let mut peer = Scripted::new(Role::Controlling);
+    for port in 0..30 {
+        peer.add_candidate(&format!("192.0.2.3:{}", 6000 + port), 2_000_000_000 + port);
+    }
+    peer.describe();
+    peer.sent();
+    let ask = peer.ask();
+    peer.receive_check(PEER, ask).unwrap();
+    assert_eq!(peer.sent()[0].message().class(), Class::Success);
+    assert_eq!(peer.next_sent().to, PEER.parse().unwrap());
+}
+
+/// An authentic answer from elsewhere than the request went to is no sign that the path works.
+#[test]
+fn an_answer_from_another_address_changes_nothing() {
+    let mut peer = Scripted::described(Role::Controlling);
+    peer.add_candidate(PEER, 100);
+    let check = peer.sent().remove(0);
+    let answer = peer.success(&check);
+    assert_eq!(peer.receive(OTHER, &answer), Err(Discard::WrongSource));
+    assert_eq!((peer.agent.sending_path(), peer.agent.state()), (None, State::Checking));
+    peer.receive(PEER, &answer).unwrap();
+    assert!(peer.agent.sending_path().is_some(), "the request was still in flight");
+}
+
 #[test]
 fn a_candidate_told_again_does_not_start_patience_anew() {
     let mut peer = Scripted::described(Role::Controlling);
