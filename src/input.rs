@@ -1,6 +1,6 @@
 //! What comes in: datagrams and deadlines.
 
-use crate::event::{CloseReason, Discard};
+use crate::event::{CloseReason, ConnectionState, Discard};
 use crate::peer_connection::{PeerConnection, Phase};
 use duologue_dtls as dtls;
 use duologue_ice as ice;
@@ -81,7 +81,7 @@ impl PeerConnection {
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.advance(now);
         match self.phase {
-            Phase::Ended => return,
+            Phase::Ended { .. } => return,
             Phase::Closing { reason, until } if until <= now => self.finish(reason),
             Phase::Closing { .. } | Phase::Running => {
                 self.ice.handle_timeout(now);
@@ -140,10 +140,9 @@ impl PeerConnection {
     }
 
     pub(crate) fn finish(&mut self, reason: CloseReason) {
-        self.phase = Phase::Ended;
+        self.phase = Phase::Ended { reason: Some(reason) };
         self.ice.close(self.now);
-        self.set_state(crate::ConnectionState::Closed);
-        self.events.push_back(crate::Event::Closed(reason));
+        self.set_state(ConnectionState::Closed);
     }
 
     pub(crate) fn dtls_failed(&mut self, failure: dtls::Failure) {

@@ -65,7 +65,7 @@ impl PeerConnection {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Ended => None,
+            Phase::Ended { .. } => None,
             Phase::Closing { until, .. } => Some(until),
             Phase::Running => {
                 let dtls = match &self.security {
@@ -80,12 +80,14 @@ impl PeerConnection {
     /// The next thing to know.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
-        if self.phase != Phase::Ended
-            && let Some(event) = self.signalling.poll_event()
-        {
-            return Some(event);
+        if let Phase::Ended { reason: None } = self.phase {
+            return None;
         }
-        self.events.pop_front().or_else(|| self.poll_channel_event())
+        let event = self.signalling.poll_event().or_else(|| self.events.pop_front());
+        event.or_else(|| self.poll_channel_event()).or_else(|| match &mut self.phase {
+            Phase::Ended { reason } => reason.take().map(Event::Closed),
+            Phase::Running | Phase::Closing { .. } => None,
+        })
     }
 
     /// What [`Demux`](crate::Demux) should know.
@@ -111,7 +113,7 @@ impl PeerConnection {
         out: &mut Vec<u8>,
     ) -> Option<Transmit> {
         let now = self.advance(now);
-        if self.phase == Phase::Ended {
+        if matches!(self.phase, Phase::Ended { .. }) {
             return None;
         }
         let transmit = self.write_next(now, max_datagrams, out);

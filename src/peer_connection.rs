@@ -37,8 +37,9 @@ const FROM_1900_TO_1970: u64 = 2_208_988_800;
 /// A peer connection: one ICE agent, one DTLS connection, one SCTP association, driven by calls and polls.
 ///
 /// It speaks the browser's vocabulary in Rust's spelling. After any call, drain
-/// [`poll_event`](Self::poll_event) and [`poll_transmit`](Self::poll_transmit), then wait for a datagram or
-/// [`poll_timeout`](Self::poll_timeout); [`poll_output`](Self::poll_output) does these in order.
+/// [`poll_transmit`](Self::poll_transmit) and then [`poll_event`](Self::poll_event), which may have waited for a datagram to
+/// leave; then wait for a datagram or [`poll_timeout`](Self::poll_timeout). [`poll_output`](Self::poll_output) does these in
+/// order.
 /// The crate's documentation states the contract.
 pub struct PeerConnection {
     pub(crate) config: Arc<Config>,
@@ -90,8 +91,10 @@ pub(crate) enum Phase {
         reason: CloseReason,
         until: Instant,
     },
-    /// Only the last event is to be told.
-    Ended,
+    /// Nothing is left but to tell what has happened, and the reason last of all.
+    Ended {
+        reason: Option<CloseReason>,
+    },
 }
 
 impl PeerConnection {

@@ -162,7 +162,7 @@ impl PeerConnection {
     fn update_state(&mut self) {
         let secure = matches!(self.security, Security::Established { .. });
         let state = match (self.phase, self.ice.state()) {
-            (Phase::Ended, _) => ConnectionState::Closed,
+            (Phase::Ended { .. }, _) => ConnectionState::Closed,
             (Phase::Closing { reason: CloseReason::Dtls(_), .. }, _) => ConnectionState::Failed,
             (Phase::Closing { .. }, _) => self.state,
             (Phase::Running, ice::State::Failed(_)) => ConnectionState::Failed,

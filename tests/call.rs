@@ -239,7 +239,9 @@ fn the_first_message_is_delivered_within_six_round_trips_of_the_negotiation() {
             let channel = call.peer(BOB).channel("chat").unwrap();
             call.peer(BOB).send(now, channel, "first");
         } else {
-            assert!(call.run(10, |call| call.peer(ALICE).told(|event| matches!(event, Event::ChannelOpen(_)))));
+            assert!(
+                call.run(10, |call| call.peer(ALICE).told(|event| matches!(event, Event::ChannelOpen(_))))
+            );
             let now = call.now();
             call.peer(ALICE).send(now, channel, "first");
         }

@@ -52,8 +52,14 @@ struct Crowd {
 
 enum Place {
     /// Client `n` has the port `ports[n]` outside.
-    Clients { ports: Vec<u16>, owners: HashMap<u16, usize> },
-    Server { demux: Demux<usize>, unrouted: usize },
+    Clients {
+        ports: Vec<u16>,
+        owners: HashMap<u16, usize>,
+    },
+    Server {
+        demux: Demux<usize>,
+        unrouted: usize,
+    },
 }
 
 fn inside(client: usize) -> SocketAddr {
@@ -132,8 +138,7 @@ impl Node for Crowd {
 /// A client and the server's connection to it, which have exchanged descriptions.
 fn negotiated(now: Instant, number: usize) -> [PeerConnection; 2] {
     let number_seed = u64::try_from(number).unwrap();
-    let mut client =
-        PeerConnection::new(Arc::new(config(ALICE)), seed(number_seed, ALICE), now, NtpTime(0));
+    let mut client = PeerConnection::new(Arc::new(config(ALICE)), seed(number_seed, ALICE), now, NtpTime(0));
     let mut server = PeerConnection::new(Arc::new(config(BOB)), seed(number_seed, BOB), now, NtpTime(0));
     client.add_interface(now, inside(number)).unwrap();
     server.add_interface(now, SERVER.parse().unwrap()).unwrap();

@@ -205,13 +205,18 @@ impl Server {
     async fn obey(&mut self, order: Order) -> Result<Value, Failure> {
         let now = Instant::now();
         let (id, result) = match order {
-            Order::Offer { id, negotiated, sdp } => {
-                let id = id.map_or_else(|| self.add_peer(now), Ok)?;
+            Order::Offer { id: Some(id), negotiated, sdp } => {
                 (id, self.answer_offer(now, id, negotiated, &sdp))
+            }
+            Order::Offer { id: None, negotiated, sdp } => {
+                let id = self.add_peer(now)?;
+                let answer = self.answer_offer(now, id, negotiated, &sdp);
+                (id, answer.inspect_err(|_| self.remove_peer(id)))
             }
             Order::OfferMe(wanted) => {
                 let id = self.add_peer(now)?;
-                (id, self.offer(now, id, &wanted))
+                let offer = self.offer(now, id, &wanted);
+                (id, offer.inspect_err(|_| self.remove_peer(id)))
             }
             Order::Answer { id, kind, sdp } => {
                 let id = id.ok_or(Failure::UnknownId)?;
@@ -246,6 +251,12 @@ impl Server {
         self.next_id += 1;
         self.peers.insert(id, Peer::new(connection));
         Ok(id)
+    }
+
+    /// Forgets a peer whose first description was refused.
+    fn remove_peer(&mut self, id: u64) {
+        self.peers.remove(&id);
+        self.demux.remove(id);
     }
 
     fn answer_offer(

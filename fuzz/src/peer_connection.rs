@@ -13,18 +13,45 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 #[derive(Debug, Arbitrary)]
 enum Op {
     /// The oldest datagram under way to this peer arrives.
-    Deliver { who: bool },
+    Deliver {
+        who: bool,
+    },
     /// As many as are under way arrive.
     DeliverAll,
-    Lose { who: bool },
-    Repeat { who: bool },
-    Flip { who: bool, at: u16, bits: u8 },
-    Invent { who: bool, from_peer: bool, first: u8, rest: [u8; 24] },
-    Wait { milliseconds: u16 },
-    Send { who: bool, len: u16 },
-    Open { who: bool, ordered: bool },
-    CloseChannel { who: bool },
-    Close { who: bool },
+    Lose {
+        who: bool,
+    },
+    Repeat {
+        who: bool,
+    },
+    Flip {
+        who: bool,
+        at: u16,
+        bits: u8,
+    },
+    Invent {
+        who: bool,
+        from_peer: bool,
+        first: u8,
+        rest: [u8; 24],
+    },
+    Wait {
+        milliseconds: u16,
+    },
+    Send {
+        who: bool,
+        len: u16,
+    },
+    Open {
+        who: bool,
+        ordered: bool,
+    },
+    CloseChannel {
+        who: bool,
+    },
+    Close {
+        who: bool,
+    },
 }
 
 /// The most turns of a drain that ends.
@@ -116,7 +143,8 @@ fn apply(peers: &mut [Peer; 2], now: &mut Instant, op: &Op) {
         }
         Op::Invent { who, from_peer, first, rest } => {
             let who = usize::from(*who);
-            let from = if *from_peer { peers[1 - who].address } else { SocketAddr::from(([198, 51, 100, 1], 1)) };
+            let from =
+                if *from_peer { peers[1 - who].address } else { SocketAddr::from(([198, 51, 100, 1], 1)) };
             let mut datagram = vec![*first];
             datagram.extend_from_slice(rest);
             receive(&mut peers[who], *now, from, &mut datagram);
@@ -146,7 +174,8 @@ fn apply(peers: &mut [Peer; 2], now: &mut Instant, op: &Op) {
 
 /// Queues a numbered message on the reliable, ordered channel.
 fn send(peer: &mut Peer, now: Instant, len: usize) {
-    let first = peer.connection.data_channels().find(|(_, one)| one.config().label == "first").map(|(id, _)| id);
+    let first =
+        peer.connection.data_channels().find(|(_, one)| one.config().label == "first").map(|(id, _)| id);
     let Some(id) = first else { return };
     let mut payload = peer.sent.to_be_bytes().to_vec();
     payload.resize(4 + len, 7);
@@ -174,24 +203,33 @@ fn settle(peers: &mut [Peer; 2], who: usize, now: Instant) {
     for turn in 0.. {
         assert!(turn < DRAIN, "a drain ends");
         let peer = &mut peers[who];
-        while let Some(event) = peer.connection.poll_event() {
-            assert!(!peer.ended, "nothing follows the last event");
-            peer.ended = matches!(event, Event::Closed(_));
-        }
-        while let Some(message) = peer.connection.recv() {
-            if message.payload.len() >= 4 {
-                let number: [u8; 4] = message.payload[..4].try_into().unwrap_or_default();
-                assert_eq!(u32::from_be_bytes(number), peer.heard, "in order, once");
-                peer.heard += 1;
-            }
-        }
         let mut datagram = Vec::new();
-        let Some(transmit) = peer.connection.poll_transmit(now, NonZeroUsize::MIN, &mut datagram) else { break };
+        let Some(transmit) = peer.connection.poll_transmit(now, NonZeroUsize::MIN, &mut datagram) else {
+            if take_events(peer) { continue } else { break }
+        };
         assert!(transmit.len == datagram.len() && datagram.len() <= 1_200);
         let to = &mut peers[1 - who];
         if transmit.path.remote == to.address && to.inbox.len() < 256 {
             to.inbox.push_back(datagram);
         }
     }
-    assert!(peers[who].connection.poll_event().is_none(), "a second drain is empty");
+    assert!(!take_events(&mut peers[who]), "a second drain is empty");
+}
+
+/// Takes events and messages; whether there were events.
+fn take_events(peer: &mut Peer) -> bool {
+    let mut told = false;
+    while let Some(event) = peer.connection.poll_event() {
+        assert!(!peer.ended, "nothing follows the last event");
+        peer.ended = matches!(event, Event::Closed(_));
+        told = true;
+    }
+    while let Some(message) = peer.connection.recv() {
+        if message.payload.len() >= 4 {
+            let number: [u8; 4] = message.payload[..4].try_into().unwrap_or_default();
+            assert_eq!(u32::from_be_bytes(number), peer.heard, "in order, once");
+            peer.heard += 1;
+        }
+    }
+    told
 }

@@ -5,8 +5,8 @@ use duologue::ice::Path;
 use duologue::sdp::jsep::IceCandidate;
 use duologue::stun::write_binding_response;
 use duologue::{
-    Arrival, ChannelConfig, ChannelId, CloseReason, Config, ConnectionState, Description, Discard, Event, Kind, Message,
-    NtpTime, PeerConnection,
+    Arrival, ChannelConfig, ChannelId, CloseReason, Config, ConnectionState, Description, Discard, Event,
+    Kind, Message, NtpTime, PeerConnection,
 };
 use duologue_netsim::{Addresses, InterfaceId, Link, NatKind, Network, Node, Realm};
 use std::collections::VecDeque;
@@ -310,7 +310,8 @@ impl Call {
                 return true;
             }
             let mut steps = 0;
-            let ran = self.network.run_until(&mut self.hosts, limit, |_| std::mem::replace(&mut steps, 1) == 1);
+            let ran =
+                self.network.run_until(&mut self.hosts, limit, |_| std::mem::replace(&mut steps, 1) == 1);
             if !ran {
                 self.signal();
                 return done(self);
@@ -324,7 +325,9 @@ impl Call {
     }
 
     pub(crate) fn is_connected(&mut self) -> bool {
-        [ALICE, BOB].iter().all(|who| self.peer(*who).connection.connection_state() == ConnectionState::Connected)
+        [ALICE, BOB]
+            .iter()
+            .all(|who| self.peer(*who).connection.connection_state() == ConnectionState::Connected)
     }
 
     /// Whether both sides have an open channel with this label.
