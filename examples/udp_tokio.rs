@@ -3,6 +3,7 @@
 //!
 //! Offer and answer pass through a pipe, each one line of JSON:
 //! `mkfifo pipe; cargo run --example udp_tokio -- answer < pipe | cargo run --example udp_tokio -- offer > pipe`.
+#![expect(clippy::disallowed_methods, reason = "the embedder is who reads the clock")]
 
 use duologue::ice::Path;
 use duologue::{
@@ -81,11 +82,11 @@ async fn run(peer: &mut PeerConnection, socket: &Socket, offers: bool) -> Result
         tokio::select! {
             meta = socket.receive(&mut received) => {
                 let (meta, now) = (meta?, Instant::now());
-                let local = SocketAddr::new(meta.dst_ip.unwrap_or(Ipv4Addr::LOCALHOST.into()), socket.port);
+                let local = SocketAddr::new(meta.dst_ip.unwrap_or_else(|| Ipv4Addr::LOCALHOST.into()), socket.port);
                 let mut arrival = Arrival::new(Path::udp(local, meta.addr), now);
                 arrival.ecn = meta.ecn.map(ecn);
                 // The kernel may hand over several datagrams of one sender at once.
-                for datagram in received[..meta.len].chunks_mut(meta.stride.max(1)) {
+                for datagram in received.get_mut(..meta.len).unwrap_or_default().chunks_mut(meta.stride.max(1)) {
                     // A refused datagram is counted in the connection's statistics.
                     let _ = peer.handle_datagram(now, arrival, datagram);
                 }
@@ -134,7 +135,8 @@ impl Socket {
         let mut buffers = [IoSliceMut::new(buffer)];
         let receive = || self.state.recv((&self.socket).into(), &mut buffers, &mut meta);
         self.socket.async_io(Interest::READABLE, receive).await?;
-        Ok(meta[0])
+        let [meta] = meta;
+        Ok(meta)
     }
 }
 
@@ -171,7 +173,7 @@ fn read() -> Result<Description, Box<dyn Error>> {
     let mut line = String::new();
     stdin().read_line(&mut line)?;
     let value: serde_json::Value = serde_json::from_str(&line)?;
-    let field = |name: &str| value.get(name).and_then(|one| one.as_str()).ok_or(format!("no {name}"));
+    let field = |name: &str| value.get(name).and_then(|one| one.as_str()).ok_or_else(|| format!("no {name}"));
     let kind = field("type")?.parse().map_err(|()| "unknown type")?;
     Ok(Description::parse(kind, field("sdp")?)?)
 }

@@ -1,5 +1,5 @@
 //! The fuzz target's body over its corpus, and over generated inputs.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::indexing_slicing, reason = "tests")]
 
 use proptest::prelude::*;
 

@@ -52,7 +52,7 @@ impl Peer {
             let (retransmits, lifetime) = match config.reliability {
                 Reliability::MaxRetransmits(count) => (Some(count), None),
                 Reliability::MaxLifetime(time) => (None, Some(time.as_millis())),
-                _ => (None, None),
+                Reliability::Reliable => (None, None),
             };
             json!({
                 "label": config.label,
@@ -111,10 +111,9 @@ impl Peer {
         else {
             return Ok(());
         };
-        match self.connection.send(now, channel, kind, payload) {
-            Err(SendError::BufferFull(payload)) => return Err(Message { channel, kind, payload }),
-            // The channel is closing: nobody waits for the echo any more.
-            Ok(()) | Err(_) => {}
+        // Any other refusal is that of a closing channel: nobody waits for the echo any more.
+        if let Err(SendError::BufferFull(payload)) = self.connection.send(now, channel, kind, payload) {
+            return Err(Message { channel, kind, payload });
         }
         if closes {
             self.connection.close_data_channel(now, channel);

@@ -130,7 +130,7 @@ impl Server {
                 },
                 received = receive(&self.sockets, &mut datagram) => {
                     let (index, len, from) = received;
-                    self.handle(index, from, &mut datagram[..len]).await;
+                    self.handle(index, from, datagram.get_mut(..len).unwrap_or_default()).await;
                     self.read_more(&mut datagram).await;
                 }
                 () = sleep_until(deadline) => self.handle_timeouts().await,
@@ -151,12 +151,13 @@ impl Server {
                 .enumerate()
                 .find_map(|(index, (_, socket))| Some((index, socket.try_recv_from(datagram).ok()?)));
             let Some((index, (len, from))) = ready else { return };
-            self.handle(index, from, &mut datagram[..len]).await;
+            self.handle(index, from, datagram.get_mut(..len).unwrap_or_default()).await;
         }
     }
 
     async fn handle(&mut self, socket: usize, from: SocketAddr, datagram: &mut [u8]) {
-        let path = Path::udp(self.sockets[socket].0, from);
+        let Some((local, _)) = self.sockets.get(socket) else { return };
+        let path = Path::udp(*local, from);
         let Some(id) = self.demux.route(path, datagram) else { return };
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let now = Instant::now();

@@ -2,6 +2,12 @@
 //!
 //! `cargo run --release --example call -- --help` lists what the network can be made of. The same seed prints the same
 //! timeline, byte for byte.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::cast_possible_truncation,
+    reason = "the peers are hosts 0 and 1, and numbers are of their flags' ranges"
+)]
 
 mod network;
 mod script;

@@ -40,7 +40,7 @@ pub(crate) struct Call {
 }
 
 enum Signal {
-    Description(Description),
+    Description(Box<Description>),
     Candidate(IceCandidate),
 }
 
@@ -107,7 +107,7 @@ impl Call {
         let offer = alice.create_offer().map_err(text)?;
         alice.set_local_description(now, &offer).map_err(text)?;
         self.say(ALICE, "offers a session with data channels \"chat\" and \"bulk\"");
-        self.signal(BOB, Signal::Description(offer));
+        self.signal(BOB, Signal::Description(Box::new(offer)));
         Ok(())
     }
 
@@ -238,7 +238,7 @@ impl Call {
                     let answer = peer.create_answer().map_err(text)?;
                     peer.set_local_description(now, &answer).map_err(text)?;
                     self.say(BOB, "answers");
-                    self.signal(ALICE, Signal::Description(answer));
+                    self.signal(ALICE, Signal::Description(Box::new(answer)));
                 }
                 Ok(())
             }

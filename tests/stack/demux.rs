@@ -1,8 +1,5 @@
 //! A thousand connections on one socket: each datagram reaches its owner, also when addresses change.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod support;
-
+use crate::support::{ALICE, BOB, config, seed};
 use duologue::ice::Path;
 use duologue::{Arrival, ChannelConfig, Demux, InsertError, Kind, NtpTime, PeerConnection};
 use duologue_netsim::{Addresses, Link, Network, Node, Realm};
@@ -11,7 +8,6 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::{ALICE, BOB, config, seed};
 
 const CLIENTS: usize = 1_000;
 const SERVER: &str = "192.0.2.9:3000";

@@ -1,13 +1,9 @@
 //! Whole calls over the simulated network: they connect, deliver, survive cuts, and end.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod support;
-
+use crate::support::{ALICE, BOB, Call, Setup};
 use duologue::ice::{FailureReason, State};
 use duologue::{ChannelConfig, CloseReason, ConnectionState, Event, Kind};
 use duologue_netsim::{Link, Loss, NatKind};
 use std::time::Duration;
-use support::{ALICE, BOB, Call, Setup};
 
 /// A rough link: what a call meets outside.
 fn rough(loss: f64) -> Link {

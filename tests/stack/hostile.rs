@@ -1,13 +1,9 @@
 //! What strangers, forgers and replayers send changes nothing but a counter.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod support;
-
+use crate::support::{ALICE, BOB, Call, Setup};
 use duologue::{ChannelConfig, ConnectionState, Discard};
 use duologue_netsim::{Addresses, Link};
 use proptest::prelude::*;
 use std::time::Duration;
-use support::{ALICE, BOB, Call, Setup};
 
 /// Everything that both peers send in a call, to be sent again by somebody else.
 fn recorded_call(seed: u64) -> Vec<(Addresses, Vec<u8>)> {
@@ -160,7 +156,7 @@ fn nothing_leaves_before_both_descriptions_are_set() {
     let sent = call.peer(ALICE).sent.take().unwrap();
     // Only the STUN server was asked.
     assert!(!sent.is_empty());
-    assert!(sent.iter().all(|(addresses, _)| addresses.destination == support::STUN.parse().unwrap()));
+    assert!(sent.iter().all(|(addresses, _)| addresses.destination == crate::support::STUN.parse().unwrap()));
     assert_eq!(call.peer(ALICE).connection.connection_state(), ConnectionState::New);
 }
 

@@ -1,0 +1,8 @@
+//! The whole stack over the simulated network, through the driver's public interface.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod call;
+mod contract;
+mod demux;
+mod hostile;
+mod support;
