@@ -90,3 +90,8 @@ pub use duologue_sctp::dcep::{
 };
 pub use duologue_sdp as sdp;
 pub use duologue_stun as stun;
+
+/// The README's code, so that it compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
