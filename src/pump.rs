@@ -41,6 +41,10 @@ impl PeerConnection {
                 ice::Event::SourceQualified { source, .. } => self.early.qualify(source),
                 ice::Event::SelectedPairChanged(_) => self.path_changed(),
                 ice::Event::StateChanged(state) => {
+                    let works = matches!(state, ice::State::Connected | ice::State::Completed);
+                    if works && self.state == ConnectionState::Disconnected {
+                        self.channels.path_restored(self.now);
+                    }
                     // What was not told is not worth telling any more.
                     self.events.retain(|event| !matches!(event, Event::IceConnectionStateChange(_)));
                     self.events.push_back(Event::IceConnectionStateChange(state));
