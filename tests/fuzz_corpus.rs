@@ -1,18 +1,19 @@
 //! The fuzz target's body over its corpus, and over generated inputs.
 #![expect(clippy::indexing_slicing, reason = "tests")]
 
+use corpus::corpus;
 use proptest::prelude::*;
 
+#[expect(unreachable_pub, reason = "public like the bodies beside it")]
+#[path = "../fuzz/src/corpus.rs"]
+mod corpus;
 #[expect(unreachable_pub, reason = "public for the fuzz target")]
 #[path = "../fuzz/src/peer_connection.rs"]
 mod peer_connection;
 
 #[test]
 fn the_corpus_holds() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/peer_connection");
-    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert!(!files.is_empty());
-    files.iter().for_each(|path| peer_connection::run(&std::fs::read(path).unwrap()));
+    corpus("peer_connection").iter().for_each(|data| peer_connection::run(data));
 }
 
 proptest! {

@@ -1,20 +1,18 @@
 //! The fuzz targets' bodies over their corpora, and over generated inputs.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+#![expect(clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
+use corpus::corpus;
 use proptest::prelude::*;
 
+#[expect(unreachable_pub, reason = "public like the bodies beside it")]
+#[path = "../../fuzz/src/corpus.rs"]
+mod corpus;
 #[expect(unreachable_pub, reason = "public for the fuzz target")]
 #[path = "../../fuzz/src/ice_agent.rs"]
 mod ice_agent;
 #[expect(unreachable_pub, reason = "public for the fuzz target")]
 #[path = "../../fuzz/src/ice_grammar.rs"]
 mod ice_grammar;
-
-fn corpus(target: &str) -> Vec<Vec<u8>> {
-    let folder = format!("{}/../fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
-    let files = std::fs::read_dir(folder).unwrap();
-    files.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect()
-}
 
 #[test]
 fn the_corpora_hold() {

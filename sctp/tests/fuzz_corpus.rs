@@ -1,13 +1,11 @@
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    unreachable_pub,
-    reason = "tests; bodies of fuzz targets"
-)]
+#![expect(clippy::indexing_slicing, unreachable_pub, reason = "tests; bodies of fuzz targets")]
 //! The fuzz targets' bodies over their corpora, and over generated inputs.
 
+use corpus::corpus;
 use proptest::prelude::*;
 
+#[path = "../../fuzz/src/corpus.rs"]
+mod corpus;
 #[path = "../../fuzz/src/dcep.rs"]
 mod dcep;
 #[path = "../../fuzz/src/sctp_association.rs"]
@@ -16,10 +14,7 @@ mod sctp_association;
 mod sctp_packet;
 
 fn replay(target: &str, run: fn(&[u8])) {
-    let folder = format!("{}/../fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
-    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert!(!files.is_empty());
-    files.iter().for_each(|path| run(&std::fs::read(path).unwrap()));
+    corpus(target).iter().for_each(|data| run(data));
 }
 
 #[test]

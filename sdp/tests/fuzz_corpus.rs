@@ -1,8 +1,12 @@
 //! The fuzz targets' bodies over their corpora, and over generated inputs.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::indexing_slicing, reason = "tests")]
 
+use corpus::corpus;
 use proptest::prelude::*;
 
+#[expect(unreachable_pub, reason = "public like the bodies beside it")]
+#[path = "../../fuzz/src/corpus.rs"]
+mod corpus;
 #[expect(unreachable_pub, reason = "public for the fuzz targets")]
 #[path = "../../fuzz/src/sdp_negotiator.rs"]
 mod sdp_negotiator;
@@ -11,10 +15,7 @@ mod sdp_negotiator;
 mod sdp_parse;
 
 fn replay(target: &str, run: fn(&[u8])) {
-    let folder = format!("{}/../fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
-    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert!(!files.is_empty());
-    files.iter().for_each(|path| run(&std::fs::read(path).unwrap()));
+    corpus(target).iter().for_each(|data| run(data));
 }
 
 #[test]

@@ -1,28 +1,26 @@
 //! The fuzz target's body over its corpus, over generated inputs, and over messages changed a little.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::panic, reason = "tests")]
 
+use corpus::corpus;
 use proptest::prelude::*;
 
+#[expect(unreachable_pub, reason = "public like the bodies beside it")]
+#[path = "../../fuzz/src/corpus.rs"]
+mod corpus;
 #[expect(unreachable_pub, reason = "public for the fuzz target")]
 #[path = "../../fuzz/src/stun_message.rs"]
 mod stun_message;
 
-fn corpus() -> Vec<Vec<u8>> {
-    let folder = format!("{}/../fuzz/corpus/stun_message", env!("CARGO_MANIFEST_DIR"));
-    let files = std::fs::read_dir(folder).unwrap();
-    files.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect()
-}
-
 #[test]
 fn the_corpus_holds() {
-    assert!(corpus().len() >= 4);
-    corpus().iter().for_each(|data| stun_message::run(data));
+    assert!(corpus("stun_message").len() >= 4);
+    corpus("stun_message").iter().for_each(|data| stun_message::run(data));
 }
 
 /// Known faults 4 and 6: every attribute's length from nothing to 64 KiB, whatever the message has room for.
 #[test]
 fn every_attribute_length_is_bounded_by_the_message() {
-    for data in corpus() {
+    for data in corpus("stun_message") {
         for at in (20..data.len() - 4).step_by(4) {
             for len in [0, 1, 3, 4, 5, 19, 20, 21, 255, 256, 0x7fff, 0x8000, 0xfffc, 0xfffd, 0xffff_u16] {
                 let mut changed = data.clone();
@@ -49,7 +47,7 @@ proptest! {
 
     #[test]
     fn changed_messages_hold(which in 0_usize..4, at in any::<prop::sample::Index>(), value in any::<u8>()) {
-        let mut data = corpus().swap_remove(which);
+        let mut data = corpus("stun_message").swap_remove(which);
         let at = at.index(data.len());
         data[at] = value;
         stun_message::run(&data);

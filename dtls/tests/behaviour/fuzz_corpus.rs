@@ -1,8 +1,12 @@
 //! The bodies of the fuzz targets on their corpora and on thousands of generated inputs.
 
+use corpus::corpus;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
+#[expect(unreachable_pub, reason = "public like the bodies beside it")]
+#[path = "../../../fuzz/src/corpus.rs"]
+mod corpus;
 #[expect(unreachable_pub, reason = "public for the fuzz targets")]
 #[path = "../../../fuzz/src/dtls_connection.rs"]
 mod dtls_connection;
@@ -11,14 +15,8 @@ mod dtls_connection;
 mod dtls_messages;
 
 fn replay(target: &str, run: fn(&[u8])) -> Vec<Vec<u8>> {
-    let folder = format!("{}/../fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
-    let mut inputs = Vec::new();
-    for file in std::fs::read_dir(folder).unwrap() {
-        let input = std::fs::read(file.unwrap().path()).unwrap();
-        run(&input);
-        inputs.push(input);
-    }
-    assert!(!inputs.is_empty());
+    let inputs = corpus(target);
+    inputs.iter().for_each(|input| run(input));
     inputs
 }
 
