@@ -216,7 +216,7 @@ impl Network {
         self.schedule(self.now, InFlight { addresses, bytes: bytes.to_vec(), stage });
     }
 
-    /// Records from now on each datagram as it crosses the middle of the network.
+    /// Records from now on each datagram as it crosses the middle of the network: between NATs, with public addresses.
     pub fn start_capture(&mut self) {
         self.pcap = Some(Pcap::new());
     }
@@ -348,14 +348,21 @@ impl Network {
 
     /// Finds the way of a datagram that has left the sender's link: to a neighbour, or out or in through a NAT.
     fn route(&mut self, mut datagram: InFlight, mut realm: Realm) {
+        let mut recorded = false;
         // A datagram crosses at most each NAT once outwards and once inwards.
         for _ in 0..=2 * self.gateways.len() {
             let destination = datagram.addresses.destination;
-            if let Some(interface) = self.find_interface(realm, destination.ip()) {
+            let interface = self.find_interface(realm, destination.ip());
+            let inner = self.find_nat(realm, destination.ip());
+            // Where it stops going outwards is the middle of the network.
+            if (interface.is_some() || inner.is_some()) && !std::mem::replace(&mut recorded, true) {
+                self.record(&datagram);
+            }
+            if let Some(interface) = interface {
                 self.arrive(interface, datagram);
                 return;
             }
-            if let Some(inner) = self.find_nat(realm, destination.ip()) {
+            if let Some(inner) = inner {
                 let source = datagram.addresses.source;
                 let Some(inside) = self.enter(inner, source, destination.port()) else {
                     self.stats.nat_refused += 1;
@@ -380,15 +387,19 @@ impl Network {
         self.stats.unroutable += 1;
     }
 
+    fn record(&mut self, datagram: &InFlight) {
+        if let Some(pcap) = &mut self.pcap {
+            let since_start = self.now.saturating_duration_since(self.start);
+            pcap.record(since_start, datagram.addresses, &datagram.bytes);
+        }
+    }
+
     fn enter(&self, inner: Realm, source: SocketAddr, port: u16) -> Option<SocketAddr> {
         let gateway = self.gateways.get(inner.0.checked_sub(1)?)?;
         gateway.nat.inbound(self.now, source, port)
     }
 
     fn arrive(&mut self, id: InterfaceId, datagram: InFlight) {
-        if let Some(pcap) = &mut self.pcap {
-            pcap.record(self.now.saturating_duration_since(self.start), datagram.addresses, &datagram.bytes);
-        }
         let Some(interface) = self.interfaces.get_mut(id.0) else { return };
         let passage = interface.down.pass(self.now, datagram.bytes.len(), &mut self.random);
         self.put_through(passage, datagram.addresses, datagram.bytes, || Stage::Arrived { interface: id });

@@ -257,3 +257,26 @@ fn a_capture_is_a_pcap_file_with_a_record_per_datagram() {
     assert_eq!(capture.len(), 24 + 2 * record);
     assert_eq!(&capture[24 + record - 5..24 + record], b"hello");
 }
+
+#[test]
+fn a_capture_sees_the_public_addresses_of_both_directions() {
+    let mut network = Network::new(1);
+    network.start_capture();
+    let (client, server) = (network.add_host(), network.add_host());
+    let inside = network.add_nat(Realm::INTERNET, "203.0.113.1".parse().unwrap(), NatKind::FullCone);
+    network.add_interface(client, "10.0.0.1".parse().unwrap(), inside, Link::default(), Link::default());
+    let server_ip = "192.0.2.1".parse().unwrap();
+    network.add_interface(server, server_ip, Realm::INTERNET, Link::default(), Link::default());
+    let mut nodes = [Post::default(), Post { replies: true, ..Post::default() }];
+    nodes[0].outbox.push_back((addresses("10.0.0.1:5000", "192.0.2.1:1"), b"x".to_vec()));
+    while network.step(&mut nodes).is_some() {}
+    let capture = network.capture().unwrap();
+    // Source and destination of an IPv4 header stand at its bytes 12 to 19; a record's header has 16.
+    let ends = |record: usize| {
+        let ip = 24 + record * (16 + 20 + 8 + 1) + 16;
+        (&capture[ip + 12..ip + 16], &capture[ip + 16..ip + 20])
+    };
+    let (public, server) = (&[203, 0, 113, 1][..], &[192, 0, 2, 1][..]);
+    assert_eq!((ends(0), ends(1)), ((public, server), (server, public)));
+    assert_eq!(capture.len(), 24 + 2 * (16 + 20 + 8 + 1));
+}
