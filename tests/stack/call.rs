@@ -137,6 +137,26 @@ fn a_cut_of_five_seconds_is_survived() {
     exchange_after(&mut call);
 }
 
+#[test]
+fn what_waits_leaves_as_soon_as_a_silent_path_is_heard_again() {
+    for seed in 0..20 {
+        let mut call = Call::connected(&Setup::new(seed));
+        call.network.set_connected(call.cables[BOB], false);
+        let now = call.now();
+        let channel = call.peer(ALICE).channel("chat").unwrap();
+        call.peer(ALICE).send(now, channel, "patience");
+        call.wait(22);
+        assert_eq!(call.peer(ALICE).connection.connection_state(), ConnectionState::Disconnected);
+        call.network.set_connected(call.cables[BOB], true);
+        assert!(call.run(10, |call| {
+            call.peer(ALICE).connection.connection_state() == ConnectionState::Connected
+        }));
+        let heard = call.now();
+        assert!(call.run(10, |call| call.peer(BOB).messages.len() == 1));
+        assert!(call.now() - heard <= Duration::from_millis(50), "seed {seed}: {:?}", call.now() - heard);
+    }
+}
+
 fn exchange_after(call: &mut Call) {
     call.peer(BOB).messages.clear();
     exchange(call, 10);

@@ -26,7 +26,8 @@ fn batches_are_of_equal_datagrams_but_for_the_last_and_within_the_mtu() {
     let mut call = Call::connected(&Setup::new(1));
     let now = call.now();
     let channel = call.peer(ALICE).channel("chat").unwrap();
-    for len in [200_000, 1, 5_000, 1_160, 1_161] {
+    // Messages that fill no packet stand among those that fill many.
+    for len in [700, 1_100, 700, 1_100, 200_000, 1, 700, 1_100, 5_000, 1_160, 1_161, 700, 1_100] {
         call.peer(ALICE).send(now, channel, vec![1; len]);
     }
     let (mut batches, mut datagrams) = (0, 0);
@@ -84,6 +85,25 @@ fn poll_output_does_all_that_the_polls_do_and_then_waits() {
     }
     // The STUN server of the configuration was asked again and again, and never answered.
     assert!(events >= 2 && datagrams >= 7, "{events} {datagrams}");
+}
+
+#[test]
+fn candidates_are_told_once_the_description_that_they_belong_to_is_set() {
+    let now = duologue_netsim::Network::new(1).now();
+    let mut peer = PeerConnection::new(Arc::new(config(ALICE)), seed(1, ALICE), now, NtpTime(0));
+    peer.add_interface(now, "192.0.2.7:5000".parse().unwrap()).unwrap();
+    peer.create_data_channel(now, "chat", ChannelConfig::default()).unwrap();
+    let candidates = |peer: &mut PeerConnection| {
+        std::iter::from_fn(|| peer.poll_event())
+            .filter(|event| matches!(event, Event::IceCandidate(_)))
+            .count()
+    };
+    assert_eq!(candidates(&mut peer), 0);
+    let offer = peer.create_offer().unwrap();
+    assert_eq!(candidates(&mut peer), 0);
+    peer.set_local_description(now, &offer).unwrap();
+    assert_eq!(candidates(&mut peer), 1);
+    assert_eq!(peer.local_description().unwrap().media[0].candidates().count(), 1);
 }
 
 #[test]

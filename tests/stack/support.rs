@@ -83,6 +83,7 @@ impl Peer {
                 }
                 _ => {}
             }
+            assert_eq!(self.closed(), None, "nothing follows the end, but {event:?}");
             self.events.push((now, event));
         }
         while self.reads
