@@ -14,14 +14,24 @@ use std::time::{Duration, UNIX_EPOCH};
 #[global_allocator]
 static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
+/// Two configurations with certificates of their own.
+fn configs() -> [Arc<Config>; 2] {
+    let wall = UNIX_EPOCH + Duration::from_secs(1_767_225_600);
+    [1, 2].map(|seed| {
+        Arc::new(Config::generate(duologue::dtls::crypto::rust_crypto(), [seed; 32], wall).unwrap())
+    })
+}
+
 #[test]
 fn steady_state_allocates_nothing_per_packet_and_an_idle_heap_does_not_grow() {
-    let wall = UNIX_EPOCH + Duration::from_secs(1_767_225_600);
-    let configs = [1, 2].map(|seed| {
-        Arc::new(Config::generate(duologue::dtls::crypto::rust_crypto(), [seed; 32], wall).unwrap())
-    });
+    let configs = configs();
     let now = duologue_netsim::Network::new(1).now();
+    let region = Region::new(GLOBAL);
     let (mut joined, channel) = Joined::connected(configs, [[3; 32], [4; 32]], now);
+    let change = region.change();
+    let heap = change.bytes_allocated - change.bytes_deallocated;
+    println!("{heap} bytes of heap for a connected pair, of which 65,536 are the test's own buffer");
+    assert!(heap - 65_536 < 80_000, "{heap}");
     let payload = Bytes::from(vec![7; 64 << 10]);
     // Every buffer comes to its size.
     joined.transfer(channel, &payload, 400);
