@@ -46,7 +46,8 @@ impl Theirs {
             out: VecDeque::new(),
             deadline: now,
         };
-        theirs.drain(now);
+        // Its ICE agent has no deadline before it has been told the time once.
+        theirs.handle_timeout(now);
         theirs
     }
 

@@ -89,9 +89,11 @@ fn an_ice_lite_str0m_is_reached_whoever_offers() {
 }
 
 #[test]
-fn as_an_ice_lite_agent_we_are_reached_by_an_offering_str0m() {
-    let mut call = Call::connected(&Setup { our_lite: true, ..Setup::new(Offerer::Theirs) });
-    echo_both_ways(&mut call);
+fn as_an_ice_lite_agent_we_are_reached_by_str0m_whoever_offers() {
+    for offerer in OFFERERS {
+        let mut call = Call::connected(&Setup { our_lite: true, ..Setup::new(offerer) });
+        echo_both_ways(&mut call);
+    }
 }
 
 #[test]

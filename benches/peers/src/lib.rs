@@ -1,0 +1,11 @@
+//! The same work on released peers and on Duologue, in one process: one table of ratios.
+//!
+//! Rounds alternate between the two, so that what else the machine does falls on both. Each figure is the median of the
+//! rounds' CPU time; a ratio above 1 says that the peer takes longer. Every round asserts what it delivered.
+
+pub mod call;
+pub mod dtls;
+pub mod sctp;
+pub mod sdp;
+pub mod stun;
+pub mod table;

@@ -1,0 +1,16 @@
+//! Prints the table of CPU time; `--bin heap` prints what idle connections hold.
+
+use duologue_peers::{call, dtls, sctp, sdp, stun, table};
+
+fn main() {
+    table::head();
+    sctp::bulk();
+    sctp::small();
+    dtls::handshake();
+    dtls::record();
+    stun::check();
+    stun::build();
+    sdp::parse();
+    call::connect();
+    call::bulk();
+}
