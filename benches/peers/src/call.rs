@@ -26,11 +26,15 @@ const SEND_BUFFER: usize = 16 << 20;
 
 /// One side of a call.
 pub trait Peer {
+    /// The deadline has come.
     fn handle_timeout(&mut self, now: Instant);
     /// Everything that is to be sent now goes to the other side.
     fn transmit(&mut self, now: Instant, to: &mut Self) -> bool;
+    /// When it wants to be told the time.
     fn deadline(&self) -> Instant;
+    /// Whether its channel is open.
     fn is_open(&self) -> bool;
+    /// Queues a message on its channel.
     fn send(&mut self, now: Instant, message: &Bytes);
     /// Bytes of messages that arrived since.
     fn receive(&mut self) -> usize;
