@@ -1,6 +1,7 @@
 //! Whole connections with a data channel: addresses known, DTLS 1.2, aws-lc-rs, certificates made beforehand; every datagram
 //! arrives at once, on virtual time.
 
+use crate::call_rtc;
 use crate::table::{Work, row};
 use bytes::Bytes;
 use duologue::ice::Path;
@@ -31,7 +32,7 @@ pub trait Peer {
     /// Everything that is to be sent now goes to the other side.
     fn transmit(&mut self, now: Instant, to: &mut Self) -> bool;
     /// When it wants to be told the time.
-    fn deadline(&self) -> Instant;
+    fn deadline(&mut self) -> Instant;
     /// Whether its channel is open.
     fn is_open(&self) -> bool;
     /// Queues a message on its channel.
@@ -49,8 +50,15 @@ pub struct Call<P> {
 }
 
 impl<P: Peer> Call<P> {
+    /// Lets two described sides connect until the channel is open on both.
+    pub(crate) fn open(sides: [P; 2], now: Instant) -> Self {
+        let mut call = Self { sides, now };
+        call.run(|sides| sides.iter().all(P::is_open));
+        call
+    }
+
     /// Lets the peers be for ten seconds.
-    fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         let until = self.now + Duration::from_secs(10);
         while self.now < until {
             let before = self.now;
@@ -78,7 +86,7 @@ impl<P: Peer> Call<P> {
             if done(&mut self.sides) {
                 return;
             }
-            let next = self.sides.iter().map(P::deadline).min().unwrap();
+            let next = self.sides.iter_mut().map(P::deadline).min().unwrap();
             self.now = next.max(self.now + Duration::from_millis(1));
             for side in &mut self.sides {
                 if side.deadline() <= self.now {
@@ -118,6 +126,17 @@ pub fn connect() {
         Work { name: "str0m 0.25.0", round: &mut round },
         &mut ours,
     );
+    let certificates = call_rtc::certificates();
+    let mut round = || {
+        (0..CONNECTIONS).for_each(|_| drop(call_rtc::call(&certificates)));
+        CONNECTIONS
+    };
+    row(
+        "connect, to an open channel",
+        "pair of peers",
+        Work { name: "rtc 0.21.1", round: &mut round },
+        &mut ours,
+    );
 }
 
 /// 64 KiB messages through ICE, DTLS and SCTP.
@@ -138,6 +157,17 @@ pub fn bulk() {
         "whole stack, 64 KiB messages",
         "KiB, both sides",
         Work { name: "str0m 0.25.0", round: &mut round },
+        &mut ours,
+    );
+    let mut peer = call_rtc::call(&call_rtc::certificates());
+    let mut round = || {
+        peer.transfer(&message);
+        kibibytes
+    };
+    row(
+        "whole stack, 64 KiB messages",
+        "KiB, both sides",
+        Work { name: "rtc 0.21.1", round: &mut round },
         &mut ours,
     );
 }
@@ -162,7 +192,7 @@ pub fn idle_theirs() -> impl Fn() -> Call<Theirs> {
     }
 }
 
-fn addresses() -> [SocketAddr; 2] {
+pub(crate) fn addresses() -> [SocketAddr; 2] {
     ADDRESSES.map(|address| address.parse().unwrap())
 }
 
@@ -196,9 +226,7 @@ fn our_call(configs: &[Arc<Config>; 2]) -> Call<Ours> {
     b.connection.set_local_description(now, &answer).unwrap();
     b.poll();
     a.connection.set_remote_description(now, &described(b, answer.kind)).unwrap();
-    let mut call = Call { sides, now };
-    call.run(|sides| sides.iter().all(Ours::is_open));
-    call
+    Call::open(sides, now)
 }
 
 /// One of our connections.
@@ -240,7 +268,7 @@ impl Peer for Ours {
         moved
     }
 
-    fn deadline(&self) -> Instant {
+    fn deadline(&mut self) -> Instant {
         self.connection.poll_timeout().unwrap()
     }
 
@@ -293,9 +321,7 @@ fn their_call(certificates: &[DtlsCert; 2]) -> Call<Theirs> {
     let answer = str0m::change::SdpAnswer::from_sdp_string(&answer.to_sdp_string()).unwrap();
     a.rtc.sdp_api().accept_answer(pending, answer).unwrap();
     a.poll();
-    let mut call = Call { sides, now };
-    call.run(|sides| sides.iter().all(Theirs::is_open));
-    call
+    Call::open(sides, now)
 }
 
 /// One of str0m's connections.
@@ -343,7 +369,7 @@ impl Peer for Theirs {
         moved
     }
 
-    fn deadline(&self) -> Instant {
+    fn deadline(&mut self) -> Instant {
         self.deadline
     }
 

@@ -4,6 +4,7 @@
 //! rounds' CPU time; a ratio above 1 says that the peer takes longer. Every round asserts what it delivered.
 
 pub mod call;
+pub mod call_rtc;
 pub mod dtls;
 pub mod sctp;
 pub mod sdp;
