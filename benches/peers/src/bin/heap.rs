@@ -1,7 +1,7 @@
 //! What a pair of connected, idle peers holds on the heap, by a counting allocator: a program of its own, so that counting
 //! takes no time in the table of CPU time. What C code allocates is not counted.
 
-use duologue_peers::call;
+use duologue_peers::{call, call_rtc};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use std::alloc::System;
 
@@ -12,15 +12,17 @@ const PAIRS: usize = 50;
 
 fn main() {
     let ours = per_pair(call::idle_ours());
-    let theirs = per_pair(call::idle_theirs());
+    let peers = [("str0m 0.25.0", per_pair(call::idle_theirs())), ("rtc 0.21.1", per_pair(call_rtc::idle()))];
     println!("| work | peer | peer, KiB | ours, KiB | peer / ours |");
     println!("|---|---|---:|---:|---:|");
-    let ratio = theirs as f64 / ours as f64;
-    println!(
-        "| heap per connected pair, idle | str0m 0.25.0 | {} | {} | {ratio:.2} |",
-        theirs / 1024,
-        ours / 1024
-    );
+    for (name, theirs) in peers {
+        let ratio = theirs as f64 / ours as f64;
+        println!(
+            "| heap per connected pair, idle | {name} | {} | {} | {ratio:.2} |",
+            theirs / 1024,
+            ours / 1024
+        );
+    }
 }
 
 fn per_pair<T>(connect: impl Fn() -> T) -> usize {
