@@ -67,14 +67,19 @@ impl PeerConnection {
         }
         let path = arrival.path.canonical();
         match self.ice.handle_datagram(now, path, datagram) {
-            Ok(ice::Received::Consumed) => self.learn(path),
-            Ok(ice::Received::Payload { source, qualified, bytes }) => {
-                self.handle_payload(source, qualified, bytes)?;
+            Ok(ice::Received::Consumed) => {
+                self.learn(path);
+                self.pump();
+                Ok(Received::Consumed)
             }
-            Err(reason) => return self.refuse(Discard::Ice(reason)),
+            // What is refused may still have changed a layer: a handshake that fails, say.
+            Ok(ice::Received::Payload { source, qualified, bytes }) => {
+                let used = self.handle_payload(source, qualified, bytes);
+                self.pump();
+                used.map(|()| Received::Consumed)
+            }
+            Err(reason) => self.refuse(Discard::Ice(reason)),
         }
-        self.pump();
-        Ok(Received::Consumed)
     }
 
     /// A deadline has come. Calling early does nothing.
