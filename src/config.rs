@@ -1,10 +1,9 @@
 //! What a connection is given.
 
-use duologue_dtls::crypto::{CryptoError, Provider};
-use duologue_dtls::{Identity, Validity};
+use duologue_dtls::Identity;
+use duologue_dtls::crypto::Provider;
 use duologue_stun::crypto::HmacProvider;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The settings of a [`PeerConnection`](crate::PeerConnection); share one among many.
 ///
@@ -47,13 +46,12 @@ impl Config {
     pub fn generate(
         provider: &'static dyn Provider,
         seed: [u8; 32],
-        wall: SystemTime,
-    ) -> Result<Self, CryptoError> {
-        let not_before = wall.duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(DAY);
-        let validity = Validity { not_before, not_after: not_before + 31 * DAY };
+        wall: std::time::SystemTime,
+    ) -> Result<Self, duologue_dtls::crypto::CryptoError> {
+        const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+        let not_before = wall.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().saturating_sub(DAY);
+        let validity = duologue_dtls::Validity { not_before, not_after: not_before.saturating_add(31 * DAY) };
         let identity = Identity::generate(provider, seed, validity)?;
         Ok(Self::new(&duologue_stun::crypto::RUST_CRYPTO, provider, Arc::new(identity)))
     }
 }
-
-const DAY: Duration = Duration::from_secs(24 * 3600);
