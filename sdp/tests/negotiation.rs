@@ -226,6 +226,15 @@ fn rollback_returns_to_the_last_stable_state() {
 }
 
 #[test]
+fn a_rolled_back_offer_leaves_nothing_behind() {
+    let mut bob = negotiator("bob");
+    bob.set_remote_description(SdpType::Offer, &recorded("chromium-data")).unwrap();
+    assert!(bob.remote_transport().is_some() && bob.is_offerer().is_some());
+    bob.set_remote_description(SdpType::Rollback, &recorded("chromium-data")).unwrap();
+    assert_eq!((bob.remote_transport(), bob.is_offerer(), bob.remote_description()), (None, None, None));
+}
+
+#[test]
 fn an_offer_that_meets_ours_rolls_ours_back() {
     let (mut alice, mut bob) = (negotiator("alice"), negotiator("bob"));
     alice.request_data();
