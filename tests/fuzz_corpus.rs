@@ -12,15 +12,28 @@ mod corpus;
 mod peer_connection;
 
 #[test]
+fn the_first_input_connects_and_its_message_is_heard() {
+    assert!(peer_connection::heard(&corpus("peer_connection")[0]) > 0);
+}
+
+#[test]
 fn the_corpus_holds() {
     corpus("peer_connection").iter().for_each(|data| peer_connection::run(data));
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(1_500))]
 
     #[test]
     fn generated_inputs_hold(data in prop::collection::vec(any::<u8>(), 0..2_000)) {
         peer_connection::run(&data);
+    }
+
+    #[test]
+    fn generated_operations_on_a_connected_pair_hold(data in prop::collection::vec(any::<u8>(), 0..800)) {
+        // Twenty-one rounds of delivering and waiting, ten bytes each, connect the pair.
+        let mut input = corpus("peer_connection")[0][..210].to_vec();
+        input.extend_from_slice(&data);
+        peer_connection::run(&input);
     }
 }

@@ -192,7 +192,7 @@ fn an_idle_connection_neither_grows_nor_sends_more_than_its_keep_alives() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn early_calls_of_handle_timeout_change_no_byte(seed in 0..1_000u64, early in 1..400u64) {
