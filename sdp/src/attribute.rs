@@ -1,35 +1,17 @@
 //! One `a=` line, typed.
 
 use crate::Text;
+use crate::codec::{Fmtp, Rtpmap};
+use crate::direction::Direction;
 use crate::error::Rule;
+use crate::extension::Extmap;
+use crate::feedback::RtcpFb;
+use crate::format::{PayloadType, digits};
 use crate::lexer::is_token;
+use crate::simulcast::{Rid, Simulcast};
+use crate::source::{Msid, Ssrc, SsrcGroup};
 use crate::transport::{Fingerprint, Secret, Setup};
-
-/// Which way media flows in a section (RFC 8866, Section 6.7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// `sendrecv`
-    SendRecv,
-    /// `sendonly`
-    SendOnly,
-    /// `recvonly`
-    RecvOnly,
-    /// `inactive`
-    Inactive,
-}
-
-impl Direction {
-    /// The word in a description.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SendRecv => "sendrecv",
-            Self::SendOnly => "sendonly",
-            Self::RecvOnly => "recvonly",
-            Self::Inactive => "inactive",
-        }
-    }
-}
+use std::fmt;
 
 /// An attribute of a session or of a media section.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +54,35 @@ pub enum Attribute {
     RtcpMux,
     /// `sendrecv`, `sendonly`, `recvonly`, `inactive`.
     Direction(Direction),
+    /// `rtpmap`: the codec of a payload type.
+    Rtpmap(Rtpmap),
+    /// `fmtp`: the parameters of a payload type. Of a format that is no number, it is [`Other`](Self::Other).
+    Fmtp(Fmtp),
+    /// `rtcp-fb`: RTCP feedback for a payload type, or for all.
+    RtcpFb(RtcpFb),
+    /// `extmap`: an RTP header extension.
+    Extmap(Extmap),
+    /// `extmap-allow-mixed`: extensions with one-byte and with two-byte headers may mix (RFC 8285, Section 6).
+    ExtmapAllowMixed,
+    /// `ssrc`: an attribute of a source.
+    Ssrc(Ssrc),
+    /// `ssrc-group`: sources that belong together.
+    SsrcGroup(SsrcGroup),
+    /// `rid`: a stream and its restrictions. One that is malformed is [`Other`](Self::Other): RFC 8851, Section 6.2.2
+    /// has it discarded, and the description accepted.
+    Rid(Rid),
+    /// `simulcast`: the streams sent and received at the same time.
+    Simulcast(Simulcast),
+    /// `msid`: a MediaStream that the track belongs to.
+    Msid(Msid),
+    /// `rtcp-mux-only` (RFC 8858, Section 3).
+    RtcpMuxOnly,
+    /// `rtcp-rsize`: RTCP packets of reduced size (RFC 5506, Section 5).
+    RtcpRsize,
+    /// `rtcp`: port and address of RTCP, the value as it stands (RFC 3605, Section 2.1). With `rtcp-mux` it says nothing.
+    Rtcp(Text),
+    /// `imageattr`: the sizes of images.
+    Imageattr(Imageattr),
     /// Any other, kept as it stands.
     Other {
         /// What stands before the colon.
@@ -81,65 +92,129 @@ pub enum Attribute {
     },
 }
 
+/// `a=imageattr`: the sizes of images that are sent and received
+/// ([RFC 6236, Section 3.1](https://www.rfc-editor.org/rfc/rfc6236#section-3.1)).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Imageattr {
+    /// The payload type; `None` is `*`, all of the section.
+    pub payload_type: Option<PayloadType>,
+    /// The directions and their sizes, as they stand.
+    pub sizes: Text,
+}
+
 impl Attribute {
     /// Reads what stands behind `a=`.
     pub(crate) fn parse(line: &str) -> Result<Self, Rule> {
-        let (name, value) = match line.split_once(':') {
-            Some((name, value)) => (name, Some(value)),
-            None => (line, None),
-        };
-        match (name, value) {
-            ("bundle-only", None) => Ok(Self::BundleOnly),
-            ("ice-lite", None) => Ok(Self::IceLite),
-            ("end-of-candidates", None) => Ok(Self::EndOfCandidates),
-            ("rtcp-mux", None) => Ok(Self::RtcpMux),
-            ("sendrecv", None) => Ok(Self::Direction(Direction::SendRecv)),
-            ("sendonly", None) => Ok(Self::Direction(Direction::SendOnly)),
-            ("recvonly", None) => Ok(Self::Direction(Direction::RecvOnly)),
-            ("inactive", None) => Ok(Self::Direction(Direction::Inactive)),
-            ("ice-options", Some(value)) => Ok(Self::IceOptions(value.into())),
-            ("group", value) => group(value.unwrap_or_default()).ok_or(Rule::Group),
-            ("mid", value) => checked(value, is_token).map(Self::Mid).ok_or(Rule::Mid),
-            ("ice-ufrag", value) => {
-                checked(value, |text| is_ice_text(text, 4)).map(Self::IceUfrag).ok_or(Rule::IceUfrag)
+        match line.split_once(':') {
+            Some((name, value)) => Self::parse_rtp(name, value)
+                .or_else(|| Self::parse_transport(name, value))
+                .unwrap_or_else(|| Self::other(name, Some(value))),
+            None => Self::parse_flag(line.trim_end()),
+        }
+    }
+
+    /// Attributes of media streams; `None` for a name that is none of theirs.
+    fn parse_rtp(name: &str, value: &str) -> Option<Result<Self, Rule>> {
+        Some(match name {
+            "rtcp-fb" => RtcpFb::parse(value).map(Self::RtcpFb),
+            "rtpmap" => Rtpmap::parse(value).map(Self::Rtpmap),
+            "fmtp" => {
+                Fmtp::parse(value).map_or_else(|| Self::other(name, Some(value)), |fmtp| fmtp.map(Self::Fmtp))
             }
-            ("ice-pwd", value) => {
-                let pwd = checked(value, |text| is_ice_text(text, 22)).ok_or(Rule::IcePwd)?;
-                Ok(Self::IcePwd(pwd.into()))
+            "extmap" => Extmap::parse(value).map(Self::Extmap).ok_or(Rule::Extmap),
+            "ssrc" => Ssrc::parse(value).map(Self::Ssrc).ok_or(Rule::Ssrc),
+            "ssrc-group" => SsrcGroup::parse(value).map(Self::SsrcGroup).ok_or(Rule::SsrcGroup),
+            "msid" => Msid::parse(value).map(Self::Msid).ok_or(Rule::Msid),
+            "rid" => {
+                Rid::parse(value).map_or_else(|| Self::other(name, Some(value)), |rid| Ok(Self::Rid(rid)))
             }
-            ("candidate", value) => {
+            "simulcast" => Simulcast::parse(value).map(Self::Simulcast).ok_or(Rule::Simulcast),
+            "imageattr" => Imageattr::parse(value).map(Self::Imageattr),
+            "rtcp" => Ok(Self::Rtcp(value.into())),
+            _ => return None,
+        })
+    }
+
+    /// Attributes of the session and of transports; `None` for a name that is none of theirs.
+    fn parse_transport(name: &str, value: &str) -> Option<Result<Self, Rule>> {
+        Some(match name {
+            "candidate" => {
                 checked(value, |text| !text.is_empty()).map(Self::Candidate).ok_or(Rule::Candidate)
             }
-            ("fingerprint", value) => {
-                let parsed = value.unwrap_or_default().parse().map_err(|_| Rule::Fingerprint)?;
-                Ok(Self::Fingerprint(Box::new(parsed)))
+            "mid" => checked(value, is_token).map(Self::Mid).ok_or(Rule::Mid),
+            "ice-ufrag" => {
+                checked(value, |text| is_ice_text(text, 4)).map(Self::IceUfrag).ok_or(Rule::IceUfrag)
             }
-            ("setup", value) => {
-                Setup::from_name(value.unwrap_or_default()).map(Self::Setup).ok_or(Rule::Setup)
+            "ice-pwd" => checked(value, |text| is_ice_text(text, 22))
+                .map(|pwd| Self::IcePwd(pwd.into()))
+                .ok_or(Rule::IcePwd),
+            "ice-options" => Ok(Self::IceOptions(value.into())),
+            "fingerprint" => {
+                value.parse().map(|parsed| Self::Fingerprint(Box::new(parsed))).map_err(|_| Rule::Fingerprint)
             }
-            ("tls-id", value) => checked(value, is_tls_id).map(Self::TlsId).ok_or(Rule::TlsId),
-            ("sctp-port", value) => {
-                number(value).filter(|port| *port != 0).map(Self::SctpPort).ok_or(Rule::SctpPort)
+            "setup" => Setup::from_name(value.trim_end()).map(Self::Setup).ok_or(Rule::Setup),
+            "group" => group(value).ok_or(Rule::Group),
+            "tls-id" => checked(value, is_tls_id).map(Self::TlsId).ok_or(Rule::TlsId),
+            "sctp-port" => {
+                digits(value.trim_end()).filter(|port| *port != 0).map(Self::SctpPort).ok_or(Rule::SctpPort)
             }
-            ("max-message-size", value) => {
-                number(value).map(Self::MaxMessageSize).ok_or(Rule::MaxMessageSize)
+            "max-message-size" => {
+                digits(value.trim_end()).map(Self::MaxMessageSize).ok_or(Rule::MaxMessageSize)
             }
-            (name, value) if is_token(name) => {
-                Ok(Self::Other { name: name.into(), value: value.map(Text::from) })
-            }
-            _ => Err(Rule::AttributeName),
+            _ => return None,
+        })
+    }
+
+    fn parse_flag(name: &str) -> Result<Self, Rule> {
+        Ok(match name {
+            "rtcp-mux" => Self::RtcpMux,
+            "rtcp-mux-only" => Self::RtcpMuxOnly,
+            "rtcp-rsize" => Self::RtcpRsize,
+            "extmap-allow-mixed" => Self::ExtmapAllowMixed,
+            "end-of-candidates" => Self::EndOfCandidates,
+            "bundle-only" => Self::BundleOnly,
+            "ice-lite" => Self::IceLite,
+            _ => match Direction::from_name(name) {
+                Some(direction) => Self::Direction(direction),
+                None => return Self::parse_bare(name),
+            },
+        })
+    }
+
+    /// A name alone, which is no flag of those known: an attribute that needs a value breaks its own rule.
+    fn parse_bare(name: &str) -> Result<Self, Rule> {
+        match Self::parse_rtp(name, "").or_else(|| Self::parse_transport(name, "")) {
+            Some(Err(rule)) => Err(rule),
+            Some(Ok(_)) | None => Self::other(name, None),
         }
+    }
+
+    fn other(name: &str, value: Option<&str>) -> Result<Self, Rule> {
+        if !is_token(name) {
+            return Err(Rule::AttributeName);
+        }
+        Ok(Self::Other { name: name.into(), value: value.map(Text::from) })
     }
 }
 
-fn checked(value: Option<&str>, holds: impl Fn(&str) -> bool) -> Option<Text> {
-    value.map(str::trim_end).filter(|text| holds(text)).map(Text::from)
+impl Imageattr {
+    fn parse(value: &str) -> Result<Self, Rule> {
+        let (payload_type, sizes) = value.split_once(' ').ok_or(Rule::Imageattr)?;
+        let payload_type = PayloadType::parse_or_all(payload_type)?;
+        Ok(Self { payload_type, sizes: sizes.into() })
+    }
 }
 
-fn number<T: std::str::FromStr>(value: Option<&str>) -> Option<T> {
-    let digits = value?.trim_end();
-    // A sign is no digit (RFC 8866, Section 9: integer).
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+impl fmt::Display for Imageattr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        PayloadType::write_or_all(self.payload_type, f)?;
+        write!(f, " {}", self.sizes)
+    }
+}
+
+fn checked(value: &str, holds: impl Fn(&str) -> bool) -> Option<Text> {
+    let text = value.trim_end();
+    holds(text).then(|| text.into())
 }
 
 fn group(value: &str) -> Option<Attribute> {

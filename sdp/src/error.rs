@@ -93,6 +93,36 @@ pub enum Rule {
     /// RFC 8839, Section 5.1.
     #[error("a=candidate has a value")]
     Candidate,
+    /// RFC 3550, Section 5.1.
+    #[error("a payload type is a number from 0 to 127")]
+    PayloadType,
+    /// RFC 8866, Section 6.6.
+    #[error("a=rtpmap has a payload type, a name, a clock rate over 0, and for audio the channels")]
+    Rtpmap,
+    /// RFC 8866, Section 6.15.
+    #[error("a=fmtp has a format")]
+    Fmtp,
+    /// RFC 4585, Section 4.2.
+    #[error("a=rtcp-fb has a payload type or '*', and a kind of feedback")]
+    RtcpFb,
+    /// RFC 8285, Section 8.
+    #[error("a=extmap has a number from 1 to 4351, perhaps a direction, and a URI")]
+    Extmap,
+    /// RFC 5576, Section 4.1.
+    #[error("a=ssrc has a number of 32 bits and an attribute")]
+    Ssrc,
+    /// RFC 5576, Section 4.2.
+    #[error("a=ssrc-group has semantics and numbers of 32 bits")]
+    SsrcGroup,
+    /// RFC 8853, Section 5.1.
+    #[error("a=simulcast has send or recv or both, each with a list of rids")]
+    Simulcast,
+    /// RFC 8830, Section 2.
+    #[error("a=msid has one or two tokens")]
+    Msid,
+    /// RFC 6236, Section 3.1.
+    #[error("a=imageattr has a payload type or '*', and sizes")]
+    Imageattr,
     /// [`Limits::line_len`].
     #[error("the line is longer than the limit")]
     LineTooLong,

@@ -43,18 +43,39 @@
 //! ```
 
 mod attribute;
+mod codec;
+mod codecs;
+mod direction;
 mod error;
+mod extension;
+mod feedback;
+mod format;
 pub mod jsep;
 mod lexer;
 mod media;
+mod parameters;
 mod session;
+mod simulcast;
+mod source;
 mod transport;
+mod words;
 mod writer;
 
-pub use attribute::{Attribute, Direction};
+pub use attribute::{Attribute, Imageattr};
+pub use codec::{Codec, CodecRole, Fmtp, Rtpmap};
+pub use direction::Direction;
 pub use error::{Limits, ParseError, Rule};
+pub use extension::{ExtensionUri, Extmap};
+pub use feedback::{Feedback, RtcpFb};
+pub use format::{FormatParameters, ParsePayloadTypeError, PayloadType};
 pub use media::{Media, MediaKind};
+pub use parameters::{
+    Av1, FlexFec, Format, H264, H264Level, H264Profile, H265, Opus, ParseProfileLevelIdError, ProfileLevelId,
+    Rtx, TelephoneEvent, TxMode, Vp8, Vp9,
+};
 pub use session::{Bandwidth, Connection, Origin, SessionDescription};
+pub use simulcast::{Rid, RidDirection, Simulcast, SimulcastId};
+pub use source::{Msid, Ssrc, SsrcGroup};
 pub use transport::{Fingerprint, HashFunction, MAX_DIGEST, ParseFingerprintError, Secret, Setup};
 
 /// A short text; up to 24 bytes stay off the heap.

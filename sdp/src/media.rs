@@ -2,9 +2,15 @@
 
 use crate::Text;
 use crate::attribute::Attribute;
+use crate::codec::Codec;
+use crate::codecs;
+use crate::direction::Direction;
 use crate::error::{ParseError, Rule};
+use crate::extension::Extmap;
 use crate::lexer::{Line, is_token};
 use crate::session::{Bandwidth, Connection};
+use crate::simulcast::{Rid, Simulcast};
+use crate::source::{Msid, Ssrc, SsrcGroup};
 use crate::transport::{Fingerprint, Secret, Setup};
 
 /// The kind of a media section (RFC 8866, Section 5.14).
@@ -72,6 +78,19 @@ macro_rules! first {
     };
 }
 
+/// All values that `$find` gives of the attributes.
+macro_rules! every {
+    ($(#[$doc:meta])* $name:ident, $type:ty, $pattern:pat => $value:expr) => {
+        $(#[$doc])*
+        pub fn $name(&self) -> impl Iterator<Item = &$type> {
+            self.attributes.iter().filter_map(|attribute| match attribute {
+                $pattern => Some($value),
+                _ => None,
+            })
+        }
+    };
+}
+
 impl Media {
     first!(/// The section's identification.
         mid, &str, Attribute::Mid(mid) => mid.as_str());
@@ -87,6 +106,56 @@ impl Media {
         sctp_port, u16, Attribute::SctpPort(port) => *port);
     first!(/// The largest message that the sender of this description takes; 0 is any size.
         max_message_size, u64, Attribute::MaxMessageSize(size) => *size);
+
+    first!(/// Which way media flows, where the section says it; unsaid, it is [`Direction::SendRecv`].
+        direction, Direction, Attribute::Direction(direction) => *direction);
+    first!(/// The streams sent and received at the same time.
+        simulcast, &Simulcast, Attribute::Simulcast(simulcast) => simulcast);
+    every!(/// The RTP header extensions.
+        extensions, Extmap, Attribute::Extmap(extmap) => extmap);
+    every!(/// The MediaStreams that the track belongs to.
+        msids, Msid, Attribute::Msid(msid) => msid);
+    every!(/// The attributes of sources.
+        ssrcs, Ssrc, Attribute::Ssrc(ssrc) => ssrc);
+    every!(/// The groups of sources.
+        ssrc_groups, SsrcGroup, Attribute::SsrcGroup(group) => group);
+
+    /// The streams with restrictions. Those whose identification stands more than once are passed over, all of them
+    /// (RFC 8851, Section 6.2.2).
+    pub fn rids(&self) -> impl Iterator<Item = &Rid> {
+        let all = || {
+            self.attributes.iter().filter_map(|attribute| match attribute {
+                Attribute::Rid(rid) => Some(rid),
+                _ => None,
+            })
+        };
+        all().filter(move |rid| all().filter(|other| other.id == rid.id).count() == 1)
+    }
+
+    /// The codecs of an RTP section in the order of the `m=` line, each payload type once. What is known about a codec
+    /// comes from `rtpmap`, `fmtp` and `rtcp-fb`, and for the payload types that are fixed from
+    /// [RFC 3551, Section 6](https://www.rfc-editor.org/rfc/rfc3551#section-6); a format that is neither is left out.
+    #[must_use]
+    pub fn codecs(&self) -> Vec<Codec> {
+        if self.is_rtp() { codecs::of(self) } else { Vec::new() }
+    }
+
+    /// Whether this is a section of RTP media, by its protocol
+    /// ([RFC 8829, Section 5.1.2](https://www.rfc-editor.org/rfc/rfc8829#section-5.1.2)).
+    #[must_use]
+    pub fn is_rtp(&self) -> bool {
+        matches!(
+            self.protocol.as_str(),
+            "UDP/TLS/RTP/SAVPF"
+                | "UDP/TLS/RTP/SAVP"
+                | "TCP/DTLS/RTP/SAVPF"
+                | "TCP/DTLS/RTP/SAVP"
+                | "RTP/SAVPF"
+                | "RTP/SAVP"
+                | "RTP/AVPF"
+                | "RTP/AVP"
+        )
+    }
 
     /// The certificate's fingerprints.
     pub fn fingerprints(&self) -> impl Iterator<Item = &Fingerprint> {
