@@ -2,7 +2,9 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use duologue_sdp::SessionDescription;
-use duologue_sdp::jsep::{Config, DtlsRole, LocalTransport, Negotiator, SdpType, SignalingState};
+use duologue_sdp::jsep::{
+    Config, DtlsRole, IceCredentials, LocalTransport, Negotiator, OfferOptions, SdpType, SignalingState,
+};
 use std::sync::Arc;
 
 #[derive(Debug, Arbitrary)]
@@ -44,13 +46,15 @@ pub fn run(data: &[u8]) {
 fn negotiator(name: &str) -> Negotiator {
     let fingerprint = format!("sha-256 {}", ["A5"; 32].join(":"));
     let local = LocalTransport {
-        ice_ufrag: format!("{name}ufrag").into(),
-        ice_pwd: format!("{name}passwordpasswordpassword").as_str().into(),
+        ice: IceCredentials {
+            ufrag: format!("{name}ufrag").into(),
+            pwd: format!("{name}passwordpasswordpassword").as_str().into(),
+        },
         ice_lite: false,
         fingerprints: fingerprint.parse().into_iter().collect(),
         tls_id: format!("{name}0123456789abcdef0123").into(),
     };
-    Negotiator::new(Arc::new(Config::default()), local, 1)
+    Negotiator::new(Arc::new(Config::default()), local, [1; 32])
 }
 
 fn apply(peers: &mut [Negotiator; 2], op: &Op) {
@@ -62,24 +66,24 @@ fn apply(peers: &mut [Negotiator; 2], op: &Op) {
         }
         Op::Offer { who, set } => {
             let peer = if pick(who) { alice } else { bob };
-            if let Ok(offer) = peer.create_offer()
+            if let Ok(offer) = peer.create_offer(OfferOptions::default())
                 && *set
             {
-                assert_eq!(peer.set_local_description(SdpType::Offer, &offer), Ok(()));
+                assert_eq!(peer.set_local_description(SdpType::Offer, Some(&offer)), Ok(()));
             }
         }
         Op::Answer { who, provisional } => {
             let peer = if pick(who) { alice } else { bob };
             let kind = if *provisional { SdpType::PrAnswer } else { SdpType::Answer };
             if let Ok(answer) = peer.create_answer() {
-                assert_eq!(peer.set_local_description(kind, &answer), Ok(()));
+                assert_eq!(peer.set_local_description(kind, Some(&answer)), Ok(()));
             }
         }
         Op::RollBack { who, local } => {
             let peer = if pick(who) { alice } else { bob };
             let Some(any) = peer.local_description() else { return };
             if *local {
-                let _ = peer.set_local_description(SdpType::Rollback, &any);
+                let _ = peer.set_local_description(SdpType::Rollback, Some(&any));
             } else {
                 let _ = peer.set_remote_description(SdpType::Rollback, &any);
             }

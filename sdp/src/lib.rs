@@ -13,30 +13,30 @@
 //!   DTLS roles; [RFC 8122](https://www.rfc-editor.org/rfc/rfc8122) fingerprints
 //! - [RFC 9143](https://www.rfc-editor.org/rfc/rfc9143) BUNDLE; [RFC 5888](https://www.rfc-editor.org/rfc/rfc5888) groups
 //!
-//! Audio and video sections are parsed and kept, and answered as rejected.
-//!
 //! ```
-//! use duologue_sdp::jsep::{Config, LocalTransport, Negotiator, SdpType};
+//! use duologue_sdp::jsep::{Config, IceCredentials, LocalTransport, Negotiator, OfferOptions, SdpType};
 //! use std::sync::Arc;
 //!
 //! # fn transport(name: &str) -> LocalTransport {
 //! #     LocalTransport {
-//! #         ice_ufrag: format!("{name}ufrag").into(),
-//! #         ice_pwd: format!("{name}passwordpasswordpassword").as_str().into(),
+//! #         ice: IceCredentials {
+//! #             ufrag: format!("{name}ufrag").into(),
+//! #             pwd: format!("{name}passwordpasswordpassword").as_str().into(),
+//! #         },
 //! #         ice_lite: false,
 //! #         fingerprints: vec![format!("sha-256 {}", ["AA"; 32].join(":")).parse().unwrap()],
 //! #         tls_id: "0123456789abcdef0123".into(),
 //! #     }
 //! # }
-//! let mut alice = Negotiator::new(Arc::new(Config::default()), transport("alice"), 1);
-//! let mut bob = Negotiator::new(Arc::new(Config::default()), transport("bob"), 2);
+//! let mut alice = Negotiator::new(Arc::new(Config::default()), transport("alice"), [1; 32]);
+//! let mut bob = Negotiator::new(Arc::new(Config::default()), transport("bob"), [2; 32]);
 //!
 //! alice.request_data();
-//! let offer = alice.create_offer()?;
-//! alice.set_local_description(SdpType::Offer, &offer)?;
+//! let offer = alice.create_offer(OfferOptions::default())?;
+//! alice.set_local_description(SdpType::Offer, Some(&offer))?;
 //! bob.set_remote_description(SdpType::Offer, &offer.to_string().parse()?)?;
 //! let answer = bob.create_answer()?;
-//! bob.set_local_description(SdpType::Answer, &answer)?;
+//! bob.set_local_description(SdpType::Answer, Some(&answer))?;
 //! alice.set_remote_description(SdpType::Answer, &answer.to_string().parse()?)?;
 //! assert!(alice.data().is_some() && bob.data().is_some());
 //! # Ok::<(), Box<dyn std::error::Error>>(())

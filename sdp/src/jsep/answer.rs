@@ -1,17 +1,162 @@
 //! Creates answers (RFC 8829, Section 5.3).
 
-use super::offer::Writer;
-use super::section::{DtlsRole, Session};
-use crate::session::SessionDescription;
-use crate::transport::Setup;
+use super::bundle;
+use super::codecs;
+use super::offer::wanted;
+use super::section::{Content, DtlsRole, Session};
+use super::simulcast;
+use super::transceiver::Transceiver;
+use super::write::{self, MediaLines, TransportLines, Writer};
+use crate::{Attribute, Media, SessionDescription, Setup, Text};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The answer to the offer that made `session`: as many sections, those that are not used rejected.
-pub(crate) fn create(writer: &Writer<'_>, session: &Session) -> SessionDescription {
-    // RFC 8842, Section 5.3: an answer says which role we take.
-    let setup = match session.role {
-        Some(DtlsRole::Server) => Setup::Passive,
-        Some(DtlsRole::Client) | None => Setup::Active,
-    };
-    let with_tls_id = session.remote.as_ref().is_some_and(|remote| remote.tls_id.is_some());
-    writer.description(&session.sections, setup, with_tls_id, session.bundled)
+/// The answer to `offer`, which made `session`: as many sections, those that are not used rejected.
+pub(crate) fn create(
+    writer: &Writer<'_>,
+    session: &Session,
+    offer: &SessionDescription,
+) -> SessionDescription {
+    let bodies: Vec<Option<Body>> = session
+        .sections
+        .iter()
+        .zip(&offer.media)
+        .map(|(section, media)| body(writer, session, section.content, media, offer))
+        .collect();
+    let taken = session.sections.iter().zip(&bodies).filter(|(_, body)| body.is_some());
+    let accepted: BTreeSet<&Text> = taken.filter_map(|(section, _)| section.mid.as_ref()).collect();
+    let first = session.sections.iter().zip(&bodies).find(|(_, body)| body.is_some());
+    let group = first.and_then(|(section, _)| bundle::group_of(offer, section.mid.as_deref()?));
+    let bundled: Option<Vec<Text>> =
+        group.map(|mids| mids.iter().filter(|mid| accepted.contains(mid)).cloned().collect());
+    let mut tag = bundled.as_ref().and_then(|mids| mids.first().cloned());
+    let mut tag_given = false;
+    let mut sections = Vec::with_capacity(bodies.len());
+    for (section, body) in session.sections.iter().zip(bodies) {
+        let mut media = write::rejected(section.mid.clone(), &section.line);
+        let Some(body) = body else {
+            sections.push(media);
+            continue;
+        };
+        // RFC 8840, Section 4.1.3: port 9 while the default candidate is not known.
+        media.port = 9;
+        if !tag_given && (tag.is_none() || section.mid == tag) {
+            tag_given = true;
+            tag = tag.or_else(|| section.mid.clone());
+            writer.transport(&mut media, &transport_lines(session));
+        }
+        match body {
+            Body::Data => writer.data(&mut media),
+            Body::Media(lines) => write::media(&mut media, *lines),
+        }
+        sections.push(media);
+    }
+    writer.description(attributes(writer, session, offer, bundled, &sections), sections)
+}
+
+enum Body {
+    Data,
+    Media(Box<MediaLines>),
+}
+
+/// What an accepted section says; `None` rejects it.
+fn body(
+    writer: &Writer<'_>,
+    session: &Session,
+    content: Content,
+    media: &Media,
+    offer: &SessionDescription,
+) -> Option<Body> {
+    match content {
+        Content::Rejected => None,
+        Content::Data(_) => Some(Body::Data),
+        Content::Media(id) => {
+            let one = session.transceiver(id)?;
+            lines(writer, session, one, media, offer).map(|lines| Body::Media(Box::new(lines)))
+        }
+    }
+}
+
+fn lines(
+    writer: &Writer<'_>,
+    session: &Session,
+    one: &Transceiver,
+    media: &Media,
+    offer: &SessionDescription,
+) -> Option<MediaLines> {
+    let capabilities = writer.config.capabilities(one.kind);
+    // RFC 3264, Section 6.1: no more than what was offered, and no more than what we want.
+    let direction = bundle::direction(media, offer).reversed().intersection(wanted(one));
+    let ours = codecs::usable(capabilities, one, direction);
+    let common = codecs::common(&ours, &media.codecs(), !one.preferences.is_empty());
+    if common.is_empty() {
+        return None;
+    }
+    let codecs: Vec<_> = common.into_iter().map(|common| common.theirs).collect();
+    let mut numbers = session.numbers.clone();
+    let has = |attribute: &Attribute| media.has(attribute) || offer.attributes.contains(attribute);
+    let rtcp = [Attribute::RtcpMux, Attribute::RtcpRsize].into_iter().filter(has).collect();
+    Some(MediaLines {
+        direction,
+        streams: one.sender.streams.clone(),
+        extensions: codecs::common_extensions(capabilities, media, &mut numbers),
+        encodings: simulcast::answered(one, direction, media, &codecs, capabilities.max_encodings),
+        codecs,
+        rtcp,
+    })
+}
+
+fn transport_lines(session: &Session) -> TransportLines {
+    TransportLines {
+        // RFC 8842, Section 5.3: an answer says which role we take.
+        setup: match session.role {
+            Some(DtlsRole::Server) => Setup::Passive,
+            Some(DtlsRole::Client) | None => Setup::Active,
+        },
+        // RFC 8842, Section 5.3: only when the offer has one.
+        tls_id: session.remote.as_ref().is_some_and(|remote| remote.tls_id.is_some()),
+    }
+}
+
+fn attributes(
+    writer: &Writer<'_>,
+    session: &Session,
+    offer: &SessionDescription,
+    bundled: Option<Vec<Text>>,
+    sections: &[Media],
+) -> Vec<Attribute> {
+    let mut attributes = Vec::new();
+    attributes.extend(bundled.map(|mids| write::group("BUNDLE", mids)));
+    attributes.extend(lip_sync(session, offer, sections));
+    // RFC 8285, Section 6.
+    let mixed = offer.attributes.contains(&Attribute::ExtmapAllowMixed);
+    attributes.extend(mixed.then_some(Attribute::ExtmapAllowMixed));
+    attributes.extend(writer.local.ice_lite.then_some(Attribute::IceLite));
+    // RFC 8829, Section 5.3.1: the options that the offer has.
+    let offered = bundle::ice_options(offer);
+    let options: Vec<&str> =
+        ["trickle", "ice2"].into_iter().filter(|option| offered.contains(option)).collect();
+    if !options.is_empty() {
+        attributes.push(Attribute::IceOptions(options.join(" ").into()));
+    }
+    attributes
+}
+
+/// RFC 8829, Section 5.3.1: of each offered group, our sections whose tracks share a stream or have none.
+fn lip_sync(session: &Session, offer: &SessionDescription, sections: &[Media]) -> Vec<Attribute> {
+    let live = |mid: &str| sections.iter().any(|media| media.mid() == Some(mid) && media.port != 0);
+    let ours =
+        session.transceivers.iter().filter_map(|one| Some((one.mid()?, one.sender.streams.as_slice())));
+    let streams: BTreeMap<&str, &[Text]> = ours.filter(|(mid, _)| live(mid)).collect();
+    let offered = offer.attributes.iter().filter_map(|attribute| match attribute {
+        Attribute::Group { semantics, mids } if semantics == "LS" => Some(mids),
+        _ => None,
+    });
+    let groups = offered.map(|mids| {
+        let mids: Vec<&Text> = mids.iter().filter(|mid| streams.contains_key(mid.as_str())).collect();
+        let of = |mid: &Text| streams.get(mid.as_str()).copied().unwrap_or_default();
+        let shared = mids.iter().map(|mid| of(mid)).find(|streams| !streams.is_empty()).unwrap_or_default();
+        let fits = |mid: &&Text| of(mid).is_empty() || of(mid).iter().any(|stream| shared.contains(stream));
+        mids.into_iter().filter(fits).cloned().collect::<Vec<_>>()
+    });
+    groups.filter(|mids| mids.len() > 1).map(|mids| write::group("LS", mids)).collect()
 }

@@ -1,7 +1,7 @@
 //! What a negotiator is given.
 
-use crate::Text;
-use crate::transport::{Fingerprint, Secret};
+use super::transceiver::TrackKind;
+use crate::{Codec, Direction, ExtensionUri, Fingerprint, Secret, Text};
 
 /// What the negotiator offers and accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,25 +11,82 @@ pub struct Config {
     pub sctp_port: u16,
     /// The largest message that we take, in bytes; 0 is any size. Default 262,144.
     pub max_message_size: u64,
+    /// What audio sections offer and accept. Default nothing: they are rejected.
+    pub audio: Capabilities,
+    /// What video sections offer and accept. Default nothing: they are rejected.
+    pub video: Capabilities,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { sctp_port: 5000, max_message_size: 262_144 }
+        Self {
+            sctp_port: 5000,
+            max_message_size: 262_144,
+            audio: Capabilities::default(),
+            video: Capabilities::default(),
+        }
     }
+}
+
+impl Config {
+    /// The capabilities for a kind of track.
+    #[must_use]
+    pub fn capabilities(&self, kind: TrackKind) -> &Capabilities {
+        match kind {
+            TrackKind::Audio => &self.audio,
+            TrackKind::Video => &self.video,
+        }
+    }
+}
+
+/// What can be done with one kind of media.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Capabilities {
+    /// The codecs, the preferred one first.
+    pub codecs: Vec<CodecCapability>,
+    /// The header extensions.
+    pub extensions: Vec<ExtensionCapability>,
+    /// The most encodings of one track that are sent or received; below 2 there is no simulcast.
+    pub max_encodings: usize,
+}
+
+/// A codec, with the payload type it is offered with as long as that is free. An `rtx` names another codec of the list by
+/// its `apt`, a `red` by its parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodecCapability {
+    /// The codec.
+    pub codec: Codec,
+    /// Whether it can be sent, received or both.
+    pub direction: Direction,
+}
+
+/// A header extension, with the id it is offered with as long as that is free.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtensionCapability {
+    /// 1 to 14.
+    pub id: u16,
+    /// What it is.
+    pub uri: ExtensionUri,
 }
 
 /// Our side of the transport, as descriptions carry it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalTransport {
-    /// The ICE agent's user name fragment.
-    pub ice_ufrag: Text,
-    /// The ICE agent's password.
-    pub ice_pwd: Secret,
+    /// The ICE agent's first credentials; the negotiator makes those of restarts.
+    pub ice: IceCredentials,
     /// Whether the ICE agent is a lite one.
     pub ice_lite: bool,
     /// Fingerprints of our certificate.
     pub fingerprints: Vec<Fingerprint>,
     /// The DTLS association's identification (RFC 8842, Section 4): 20 to 255 characters, random.
     pub tls_id: Text,
+}
+
+/// What ICE checks are authenticated with (RFC 8839, Section 5.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IceCredentials {
+    /// The user name fragment.
+    pub ufrag: Text,
+    /// The password.
+    pub pwd: Secret,
 }

@@ -91,12 +91,81 @@ pub enum DescriptionError {
         /// The section.
         section: usize,
     },
-    /// Ours: an ICE restart is not supported.
-    #[error("section {section} asks for an ICE restart")]
+    /// The peer's fault. RFC 8829, Section 5.10: an answer has other ICE credentials although the offer was no restart.
+    #[error("section {section} restarts ICE in an answer")]
     IceRestart {
         /// The section.
         section: usize,
     },
+    /// The peer's fault. RFC 8829, Section 5.10: an answer to an ICE restart has the credentials of before.
+    #[error("section {section} does not answer the ICE restart")]
+    IceRestartIgnored {
+        /// The section.
+        section: usize,
+    },
+    /// The peer's fault. RFC 8829, Sections 4.1.1 and 5.8.3: RTP and RTCP share one port.
+    #[error("section {section} has no rtcp-mux")]
+    MissingRtcpMux {
+        /// The section.
+        section: usize,
+    },
+    /// The peer's fault: an accepted section of an answer is not bundled with the first one.
+    #[error("section {section} is accepted outside of the bundle")]
+    NotBundled {
+        /// The section.
+        section: usize,
+    },
+    /// The peer's fault. RFC 3264, Section 6.1: an answer goes beyond the direction that was offered.
+    #[error("section {section} answers with a direction that the offer does not allow")]
+    AnswerDirection {
+        /// The section.
+        section: usize,
+    },
+    /// The peer's fault. RFC 3264, Section 6.1: an accepted section has at least one of the codecs that were offered.
+    #[error("section {section} is accepted without a codec that was offered")]
+    NoCommonCodec {
+        /// The section.
+        section: usize,
+    },
+    /// The peer's fault: a codec has a payload type from 64 to 95, which RTCP needs (RFC 5761, Section 4).
+    #[error("section {section} has a payload type that RTCP needs")]
+    PayloadType {
+        /// The section.
+        section: usize,
+    },
+}
+
+/// The caller's fault: a transceiver cannot do what was asked of it. Nothing has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TransceiverError {
+    /// The connection is closed.
+    #[error("the connection is closed")]
+    Closed,
+    /// This connection has no such transceiver.
+    #[error("no such transceiver")]
+    Unknown,
+    /// The transceiver is stopped.
+    #[error("the transceiver is stopped")]
+    Stopped,
+    /// Another sender has this track.
+    #[error("another sender has this track")]
+    TrackTaken,
+    /// A `rid` is not of 1 to 16 letters and digits, is missing among several, or is there twice.
+    #[error("an encoding has a rid that cannot be")]
+    Rid,
+    /// An encoding would enlarge the picture, or has a rate below 0.
+    #[error("an encoding has a scale below 1 or a rate below 0")]
+    Scale,
+    /// A codec is not one of our capabilities, or there is none to carry media.
+    #[error("the codecs are not among the capabilities")]
+    UnsupportedCodec,
+    /// What cannot be changed was changed.
+    #[error("the parameters differ in what cannot be changed")]
+    Modified,
+    /// The parameters are not those that were asked for last.
+    #[error("the parameters are not the ones that were asked for last")]
+    Transaction,
 }
 
 /// A trickled candidate that cannot be taken.
@@ -112,4 +181,7 @@ pub enum CandidateError {
     /// Neither identification nor index is given.
     #[error("neither mid nor index is given")]
     NoSection,
+    /// No description of the peer's has this user name fragment, in this section.
+    #[error("no such generation of candidates")]
+    UnknownGeneration,
 }

@@ -1,69 +1,122 @@
 //! The negotiation of one peer connection.
 
-use super::candidate::{self, IceCandidate, RemoteCandidate};
-use super::config::{Config, LocalTransport};
-use super::error::{CandidateError, DescriptionError, Operation, StateError};
-use super::offer::{self, Writer};
-use super::section::{DataSection, DtlsRole, RemoteTransport, Section, Session};
+use super::answer;
+use super::candidate::Gathered;
+use super::config::{Config, IceCredentials, LocalTransport};
+use super::error::{Operation, StateError};
+use super::event::Event;
+use super::names::Names;
+use super::needed;
+use super::offer;
+use super::section::{Section, Session};
 use super::state::{SdpType, SignalingState};
-use super::{answer, apply};
-use crate::Text;
-use crate::attribute::Attribute;
-use crate::session::SessionDescription;
-use crate::transport::Setup;
+use super::transceiver::{Origin, TrackKind};
+use super::write::Writer;
+use crate::{Direction, SessionDescription, Text};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// The negotiation of one peer connection: plain calls, no time and no polls.
+/// The negotiation of one peer connection: calls and one poll, no time.
 ///
 /// Names and order of calls are the browser's. A call that returns an error has changed nothing.
 #[derive(Debug)]
 pub struct Negotiator {
-    config: Arc<Config>,
-    local: LocalTransport,
+    pub(crate) config: Arc<Config>,
+    pub(crate) local: LocalTransport,
+    pub(crate) names: Names,
     session_id: u64,
     version: u64,
-    data_requested: bool,
-    state: SignalingState,
+    pub(crate) cname: Text,
+    pub(crate) default_stream: Text,
+    pub(crate) state: SignalingState,
+    /// What stands now, proposals included.
+    pub(crate) session: Session,
     /// What the last answer left.
-    current: Agreed,
-    /// What an offer, or a provisional answer, would make of it.
-    pending: Option<Agreed>,
-    /// What `set_local_description` takes.
-    created: Option<Created>,
-    candidates: Vec<Text>,
-    end_of_candidates: bool,
+    pub(crate) current: Option<Current>,
+    /// The negotiation under way; none in `stable` and `closed`.
+    pub(crate) round: Option<Box<Round>>,
+    pub(crate) offer: Option<Created>,
+    pub(crate) answer: Option<Created>,
+    pub(crate) data_requested: bool,
+    /// The user name fragments that are to be replaced (W3C `[[LocalIceCredentialsToReplace]]`).
+    pub(crate) replace: Vec<Text>,
+    /// The credentials of the next restart.
+    pub(crate) fresh: Option<IceCredentials>,
+    pub(crate) gathered: Vec<Gathered>,
+    pub(crate) events: VecDeque<Event>,
+    /// Whether it was told that an offer is due.
+    pub(crate) told_needed: bool,
+    /// Whether something may have changed that.
+    pub(crate) dirty: bool,
 }
 
-/// A session and the descriptions that made it.
-#[derive(Debug, Clone, Default)]
-struct Agreed {
-    session: Session,
-    local: Option<SessionDescription>,
-    remote: Option<SessionDescription>,
+/// The descriptions of the last answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Current {
+    /// Whether ours is the offer or the answer.
+    pub(crate) local_kind: SdpType,
+    pub(crate) local: SessionDescription,
+    pub(crate) remote: SessionDescription,
 }
 
+/// A negotiation under way.
 #[derive(Debug)]
-struct Created {
-    description: SessionDescription,
-    sections: Vec<Section>,
+pub(crate) struct Round {
+    /// What a rollback goes back to.
+    pub(crate) stable: Session,
+    pub(crate) local: Option<SessionDescription>,
+    pub(crate) remote: Option<SessionDescription>,
+}
+
+/// A description that `set_local_description` takes.
+#[derive(Debug, Clone)]
+pub(crate) struct Created {
+    pub(crate) description: SessionDescription,
+    /// What the sections of an offer are for.
+    pub(crate) plan: Vec<Section>,
+    pub(crate) ice: IceCredentials,
+}
+
+/// What an offer is to be (W3C `RTCOfferOptions`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OfferOptions {
+    /// Whether it restarts ICE.
+    pub ice_restart: bool,
+    /// W3C, "legacy configuration extensions": adds a transceiver that receives audio when there is none, or ends
+    /// receiving it.
+    pub offer_to_receive_audio: Option<bool>,
+    /// The same for video.
+    pub offer_to_receive_video: Option<bool>,
 }
 
 impl Negotiator {
-    /// A negotiator in the state `stable`. `session_id` is random (RFC 8829, Section 5.2.1); its highest bit is cleared.
+    /// A negotiator in the state `stable`. The seed must come fresh from a cryptographic generator: the credentials of ICE
+    /// restarts are drawn from it.
     #[must_use]
-    pub fn new(config: Arc<Config>, local: LocalTransport, session_id: u64) -> Self {
+    pub fn new(config: Arc<Config>, local: LocalTransport, seed: [u8; 32]) -> Self {
+        let mut names = Names::new(seed);
         Self {
+            session_id: names.session_id(),
+            version: 0,
+            cname: names.id(),
+            default_stream: names.id(),
+            names,
+            state: SignalingState::Stable,
+            session: Session::new(local.ice.clone()),
             config,
             local,
-            session_id: session_id & (u64::MAX >> 1),
-            version: 0,
+            current: None,
+            round: None,
+            offer: None,
+            answer: None,
             data_requested: false,
-            state: SignalingState::Stable,
-            current: Agreed::default(),
-            pending: None,
-            created: None,
-            candidates: Vec::new(),
-            end_of_candidates: false,
+            replace: Vec::new(),
+            fresh: None,
+            gathered: Vec::new(),
+            events: VecDeque::new(),
+            told_needed: false,
+            dirty: false,
         }
     }
 
@@ -73,239 +126,171 @@ impl Negotiator {
         self.state
     }
 
-    /// Asks for a section for data channels in the next offer. Returns whether this asks for a negotiation.
-    pub fn request_data(&mut self) -> bool {
-        let asks = !self.data_requested && !self.current.session.sections.iter().any(Section::is_data);
-        self.data_requested = true;
-        asks
-    }
-
-    /// Whether what was requested differs from what was negotiated (W3C, "check if negotiation is needed").
-    #[must_use]
-    pub fn negotiation_needed(&self) -> bool {
-        self.data_requested && !self.current.session.sections.iter().any(Section::is_data)
-    }
-
-    /// Our certificate's fingerprints, ICE credentials and DTLS identification.
+    /// Our certificate's fingerprints and DTLS identification, and the first ICE credentials.
     #[must_use]
     pub fn local_transport(&self) -> &LocalTransport {
         &self.local
     }
 
-    /// Creates an offer: the sections negotiated so far, and those requested since.
-    pub fn create_offer(&mut self) -> Result<SessionDescription, StateError> {
-        let operation = Operation::CreateOffer;
+    /// Our ICE credentials as the newest description of ours has them.
+    #[must_use]
+    pub fn ice_credentials(&self) -> &IceCredentials {
+        &self.session.ice
+    }
+
+    /// Asks for a section for data channels.
+    pub fn request_data(&mut self) {
+        self.data_requested = true;
+        self.update_needed();
+    }
+
+    /// Asks for new ICE credentials in the next offer (W3C `restartIce`). Before the first description it does nothing.
+    pub fn restart_ice(&mut self) {
+        let round = self.round.as_ref().and_then(|round| round.local.as_ref());
+        let current = self.current.as_ref().map(|current| &current.local);
+        let ufrags = [round, current].into_iter().flatten().flat_map(|description| &description.media);
+        self.replace = ufrags.filter_map(|media| media.ice_ufrag().map(Text::from)).collect();
+        self.update_needed();
+    }
+
+    /// Whether what was asked for differs from what was negotiated (W3C, "check if negotiation is needed").
+    #[must_use]
+    pub fn negotiation_needed(&self) -> bool {
+        if self.state == SignalingState::Closed {
+            return false;
+        }
+        let session = self.round.as_ref().map_or(&self.session, |round| &round.stable);
+        let agreed = self.current.as_ref();
+        !self.replace.is_empty()
+            || (self.data_requested && !session.has_data())
+            || needed::of_transceivers(&self.session, agreed)
+    }
+
+    /// What has happened, in order; [`Event::NegotiationNeeded`] comes last, once, and in `stable` alone.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        if let Some(event) = self.events.pop_front() {
+            return Some(event);
+        }
+        if !self.dirty || self.state != SignalingState::Stable {
+            return None;
+        }
+        self.dirty = false;
+        let needed = self.negotiation_needed();
+        let newly = needed && !self.told_needed;
+        self.told_needed = needed;
+        newly.then_some(Event::NegotiationNeeded)
+    }
+
+    pub(crate) fn update_needed(&mut self) {
+        self.dirty = true;
+    }
+
+    /// Creates an offer: the sections there are, and those wanted since. It is the one created last as long as nothing has
+    /// changed.
+    pub fn create_offer(&mut self, options: OfferOptions) -> Result<SessionDescription, StateError> {
         if !matches!(self.state, SignalingState::Stable | SignalingState::HaveLocalOffer) {
-            return Err(StateError { state: self.state, operation });
+            return Err(StateError { state: self.state, operation: Operation::CreateOffer });
         }
-        let sections = offer::sections(&self.current.session, self.data_requested);
-        // RFC 8842, Section 5.2: an offer leaves the DTLS role open, also when one is established.
-        Ok(self.create(sections, |writer, sections| writer.description(sections, Setup::ActPass, true, true)))
+        self.offer_to_receive(options);
+        Ok(self.draft_offer(options.ice_restart).description)
     }
 
-    /// Creates the answer to the peer's offer.
+    pub(crate) fn draft_offer(&mut self, ice_restart: bool) -> Created {
+        // RFC 8829, Section 5.2.3.1: on an initial offer a restart has no effect.
+        let restart = self.current.is_some() && (ice_restart || !self.replace.is_empty());
+        let ice = if restart { self.fresh_credentials() } else { self.session.ice.clone() };
+        let plan = offer::plan(&self.session, self.data_requested);
+        let description = offer::create(&self.writer(&ice), &self.session, &plan);
+        let description = self.stamped(self.offer.as_ref().map(|old| old.description.clone()), description);
+        let created = Created { description, plan, ice };
+        self.offer = Some(created.clone());
+        created
+    }
+
+    /// Creates the answer to the peer's offer. It is the one created last as long as nothing has changed.
     pub fn create_answer(&mut self) -> Result<SessionDescription, StateError> {
-        let operation = Operation::CreateAnswer;
-        let answering =
-            matches!(self.state, SignalingState::HaveRemoteOffer | SignalingState::HaveLocalPrAnswer);
-        let Some(pending) = self.pending.as_ref().filter(|_| answering) else {
-            return Err(StateError { state: self.state, operation });
-        };
-        let session = pending.session.clone();
-        Ok(self.create(session.sections.clone(), |writer, _| answer::create(writer, &session)))
+        let error = StateError { state: self.state, operation: Operation::CreateAnswer };
+        self.draft_answer().map(|created| created.description).ok_or(error)
     }
 
-    fn create(
+    pub(crate) fn draft_answer(&mut self) -> Option<Created> {
+        let provisional = self.state == SignalingState::HaveLocalPrAnswer;
+        if self.state != SignalingState::HaveRemoteOffer && !provisional {
+            return None;
+        }
+        let restart = self.is_restarted_by_peer() && !provisional;
+        let ice = if restart { self.fresh_credentials() } else { self.session.ice.clone() };
+        let offer = self.round.as_ref()?.remote.as_ref()?;
+        let description = answer::create(&self.writer(&ice), &self.session, offer);
+        let description = self.stamped(self.answer.as_ref().map(|old| old.description.clone()), description);
+        let created = Created { description, plan: Vec::new(), ice };
+        self.answer = Some(created.clone());
+        Some(created)
+    }
+
+    fn writer<'a>(&'a self, ice: &'a IceCredentials) -> Writer<'a> {
+        Writer { config: &self.config, local: &self.local, ice, session_id: self.session_id }
+    }
+
+    /// RFC 8829, Sections 5.2.2 and 5.3.2: the version grows when a description differs from the one created before.
+    fn stamped(
         &mut self,
-        sections: Vec<Section>,
-        write: impl FnOnce(&Writer<'_>, &[Section]) -> SessionDescription,
+        old: Option<SessionDescription>,
+        mut new: SessionDescription,
     ) -> SessionDescription {
-        // RFC 3264, Section 8: the version grows by one with each description.
-        self.version += 1;
-        let Self { config, local, session_id, version, .. } = &*self;
-        let writer = Writer { config, local, session_id: *session_id, version: *version };
-        let description = write(&writer, &sections);
-        self.created = Some(Created { description: description.clone(), sections });
-        description
-    }
-
-    /// Sets our description: the one created last, or with [`SdpType::Rollback`] none (then it is not looked at).
-    pub fn set_local_description(
-        &mut self,
-        kind: SdpType,
-        description: &SessionDescription,
-    ) -> Result<(), DescriptionError> {
-        let state = self.state.after_local(kind)?;
-        if kind == SdpType::Rollback {
-            self.roll_back();
-            return Ok(());
-        }
-        let created = self
-            .created
-            .as_ref()
-            .filter(|created| created.description == *description)
-            .ok_or(DescriptionError::Modified)?;
-        let mut agreed = match (kind, &self.pending) {
-            (SdpType::Answer | SdpType::PrAnswer, Some(pending)) => pending.clone(),
-            _ => self.current.clone(),
-        };
-        agreed.local = Some(description.clone());
-        if kind == SdpType::Offer {
-            agreed.session.sections.clone_from(&created.sections);
-            agreed.session.offerer = agreed.session.offerer.or(Some(true));
-        }
-        self.commit(state, kind, agreed);
-        Ok(())
-    }
-
-    /// Sets the peer's description; with [`SdpType::Rollback`] it is not looked at.
-    ///
-    /// An offer that comes while ours waits rolls ours back first.
-    pub fn set_remote_description(
-        &mut self,
-        kind: SdpType,
-        description: &SessionDescription,
-    ) -> Result<(), DescriptionError> {
-        let state = self.state.after_remote(kind)?;
-        let base = match (kind, &self.pending) {
-            (SdpType::Rollback, _) => {
-                self.roll_back();
-                return Ok(());
+        if let Some(old) = old {
+            new.origin.version.clone_from(&old.origin.version);
+            if new == old {
+                return old;
             }
-            (SdpType::Answer | SdpType::PrAnswer, Some(pending)) => pending,
-            _ => &self.current,
-        };
-        let session = match kind {
-            SdpType::Offer => apply::remote_offer(&base.session, description)?,
-            _ => apply::remote_answer(&base.session, description)?,
-        };
-        let agreed = Agreed { session, remote: Some(description.clone()), local: base.local.clone() };
-        self.commit(state, kind, agreed);
-        Ok(())
+        }
+        self.version += 1;
+        new.origin.version = number(self.version);
+        new
     }
 
-    fn commit(&mut self, state: SignalingState, kind: SdpType, agreed: Agreed) {
-        self.state = state;
-        self.created = None;
-        if kind == SdpType::Answer {
-            self.current = agreed;
-            self.pending = None;
-        } else {
-            self.pending = Some(agreed);
+    fn fresh_credentials(&mut self) -> IceCredentials {
+        let Self { fresh, names, .. } = self;
+        fresh.get_or_insert_with(|| names.credentials()).clone()
+    }
+
+    /// Whether the peer's offer has other ICE credentials than were agreed on.
+    pub(crate) fn is_restarted_by_peer(&self) -> bool {
+        let old = self.round.as_ref().and_then(|round| round.stable.remote.as_ref());
+        old.is_some_and(|old| self.session.remote.as_ref().is_some_and(|new| new.ice != old.ice))
+    }
+
+    /// W3C, "legacy configuration extensions".
+    fn offer_to_receive(&mut self, options: OfferOptions) {
+        let kinds = [
+            (TrackKind::Audio, options.offer_to_receive_audio),
+            (TrackKind::Video, options.offer_to_receive_video),
+        ];
+        for (kind, wanted) in kinds {
+            let Some(wanted) = wanted else { continue };
+            let mut of_kind: Vec<_> = self
+                .session
+                .transceivers
+                .iter_mut()
+                .filter(|one| one.kind == kind && one.direction().is_some_and(Direction::receives))
+                .collect();
+            if wanted && of_kind.is_empty() {
+                let new = self.names.transceiver(kind, Direction::RecvOnly, Origin::AddTransceiver);
+                self.session.transceivers.push(new);
+            } else if !wanted {
+                for one in &mut of_kind {
+                    one.direction = Direction::from_flags(one.direction.sends(), false);
+                }
+            }
+            self.update_needed();
         }
     }
+}
 
-    /// RFC 8829, Section 4.1.10.2: what the pending description asked for is undone.
-    fn roll_back(&mut self) {
-        self.state = SignalingState::Stable;
-        self.pending = None;
-        self.created = None;
-    }
-
-    /// Ends the negotiation: every later call is refused.
-    pub fn close(&mut self) {
-        self.state = SignalingState::Closed;
-        self.created = None;
-    }
-
-    /// Adds a gathered candidate (what stands behind `candidate:`) to our description.
-    pub fn add_local_candidate(&mut self, candidate: Text) {
-        self.candidates.push(candidate);
-    }
-
-    /// Says in our description that all candidates are in it.
-    pub fn end_of_local_candidates(&mut self) {
-        self.end_of_candidates = true;
-    }
-
-    /// Our description, the pending one if there is one, with the candidates gathered so far.
-    #[must_use]
-    pub fn local_description(&self) -> Option<SessionDescription> {
-        let mut description = self.local_agreed().local.clone()?;
-        for media in description.media.iter_mut().filter(|media| media.ice_ufrag().is_some()) {
-            media.attributes.extend(self.candidates.iter().cloned().map(Attribute::Candidate));
-            media.attributes.extend(self.end_of_candidates.then_some(Attribute::EndOfCandidates));
-        }
-        Some(description)
-    }
-
-    /// The peer's description, the pending one if there is one.
-    #[must_use]
-    pub fn remote_description(&self) -> Option<&SessionDescription> {
-        let pending = self.pending.as_ref().filter(|_| {
-            matches!(self.state, SignalingState::HaveRemoteOffer | SignalingState::HaveRemotePrAnswer)
-        });
-        pending.unwrap_or(&self.current).remote.as_ref()
-    }
-
-    /// Says what is to be done with a candidate that the peer signalled.
-    pub fn add_remote_candidate(&self, candidate: &IceCandidate) -> Result<RemoteCandidate, CandidateError> {
-        let description = self.remote_description().ok_or(CandidateError::NoRemoteDescription)?;
-        let section = match (&candidate.sdp_mid, candidate.sdp_m_line_index) {
-            (Some(mid), _) => description.media.iter().position(|media| media.mid() == Some(mid)),
-            (None, Some(index)) => Some(usize::from(index)),
-            // W3C: only the end of candidates may leave both out.
-            (None, None) if candidate.candidate.is_empty() => Some(0),
-            (None, None) => return Err(CandidateError::NoSection),
-        };
-        let section = section.filter(|index| *index < description.media.len());
-        section.ok_or(CandidateError::UnknownSection)?;
-        let Some(remote) = self.remote_transport() else { return Ok(RemoteCandidate::Ignore) };
-        // RFC 8838, Section 4.4: a candidate of another generation is not for this session.
-        if candidate.username_fragment.as_ref().is_some_and(|ufrag| *ufrag != remote.ice_ufrag) {
-            return Ok(RemoteCandidate::Ignore);
-        }
-        Ok(candidate::value(&candidate.candidate).map_or(RemoteCandidate::End, RemoteCandidate::Add))
-    }
-
-    /// The peer's side of the transport, once a description of the peer's is set.
-    #[must_use]
-    pub fn remote_transport(&self) -> Option<&RemoteTransport> {
-        self.newest().session.remote.as_ref()
-    }
-
-    /// The identification of the section that our candidates belong to, once a description of ours is set.
-    #[must_use]
-    pub fn local_transport_mid(&self) -> Option<&str> {
-        let agreed = self.local_agreed();
-        agreed.local.as_ref()?.media.iter().find(|media| media.ice_ufrag().is_some())?.mid().or(Some(""))
-    }
-
-    /// Our DTLS role, once an answer is set.
-    #[must_use]
-    pub fn dtls_role(&self) -> Option<DtlsRole> {
-        self.answered().session.role
-    }
-
-    /// Whether we made the first offer (then we control ICE, RFC 8445, Section 6.1.1), once there is one.
-    #[must_use]
-    pub fn is_offerer(&self) -> Option<bool> {
-        self.newest().session.offerer
-    }
-
-    /// What was agreed for data channels, once an answer is set.
-    #[must_use]
-    pub fn data(&self) -> Option<DataSection> {
-        self.answered().session.data()
-    }
-
-    /// The state with the newest description of ours.
-    fn local_agreed(&self) -> &Agreed {
-        let pending = self.pending.as_ref().filter(|_| {
-            matches!(self.state, SignalingState::HaveLocalOffer | SignalingState::HaveLocalPrAnswer)
-        });
-        pending.unwrap_or(&self.current)
-    }
-
-    /// The state with what is proposed.
-    fn newest(&self) -> &Agreed {
-        self.pending.as_ref().unwrap_or(&self.current)
-    }
-
-    /// The state with what is answered, if only provisionally.
-    fn answered(&self) -> &Agreed {
-        let provisional =
-            matches!(self.state, SignalingState::HaveLocalPrAnswer | SignalingState::HaveRemotePrAnswer);
-        self.pending.as_ref().filter(|_| provisional).unwrap_or(&self.current)
-    }
+/// A number in a description.
+pub(crate) fn number(number: u64) -> Text {
+    use std::fmt::Write as _;
+    let mut text = Text::default();
+    let _ = write!(text, "{number}");
+    text
 }

@@ -1,125 +1,147 @@
-//! Creates descriptions: what offers and answers have in common, and offers (RFC 8829, Section 5.2).
+//! Creates offers (RFC 8829, Section 5.2).
 
-use super::config::{Config, LocalTransport};
-use super::section::{Section, Session, Use};
-use crate::Text;
-use crate::attribute::Attribute;
-use crate::media::{Media, MediaKind};
-use crate::session::{Connection, Origin, SessionDescription};
-use crate::transport::Setup;
+use super::codecs;
+use super::section::{Content, Section, Session};
+use super::simulcast;
+use super::transceiver::{Life, Transceiver};
+use super::write::{self, MediaLines, TransportLines, Writer, data_line};
+use crate::{Attribute, Direction, Media, SessionDescription, Setup, Text};
 
-/// An offer for `session`, with a new data section when `data` is wanted and there is none.
-pub(crate) fn sections(session: &Session, data: bool) -> Vec<Section> {
+/// The sections of an offer: those there are, and those wanted since. A rejected one is recycled, under another mid
+/// (RFC 8829, Section 5.2.2).
+pub(crate) fn plan(session: &Session, data: bool) -> Vec<Section> {
     let mut sections = session.sections.clone();
-    if !data || sections.iter().any(Section::is_data) {
-        return sections;
+    for section in &mut sections {
+        let Content::Media(id) = section.content else { continue };
+        if session.transceiver(id).is_none_or(|one| one.life != Life::Active) {
+            section.content = Content::Rejected;
+        }
     }
-    let new = Section { mid: Some(unused_mid(&sections)), line: data_line(), use_: Use::Offered };
-    // RFC 8829, Section 5.2.2: a rejected section is recycled, under another mid.
-    match sections.iter_mut().find(|section| section.use_ == Use::Rejected) {
-        Some(rejected) => *rejected = new,
-        None => sections.push(new),
+    let wanted = session.transceivers.iter().filter(|one| session.wants_section(one));
+    let media = wanted.map(|one| {
+        let line = Media::bare(one.kind.media_kind(), "UDP/TLS/RTP/SAVPF".into(), Vec::new());
+        (line, Content::Media(one.id))
+    });
+    let data = (data && !session.has_data()).then(|| (data_line(), Content::Data(None)));
+    for (line, content) in media.chain(data) {
+        let mids: Vec<_> = sections.iter().map(|section| section.mid.clone()).collect();
+        let new = Section::new(Some(session.unused_mid(&mids)), &line, content);
+        // A section that is rejected by this very offer is not free yet.
+        let free = sections
+            .iter_mut()
+            .zip(&session.sections)
+            .find(|(section, before)| !section.is_live() && !before.is_live());
+        match free {
+            Some((place, _)) => *place = new,
+            None => sections.push(new),
+        }
     }
     sections
 }
 
-/// What a description's text is made from.
-pub(crate) struct Writer<'a> {
-    pub(crate) config: &'a Config,
-    pub(crate) local: &'a LocalTransport,
-    pub(crate) session_id: u64,
-    pub(crate) version: u64,
-}
-
-impl Writer<'_> {
-    /// A description with these sections. The DTLS role is the data section's; an answer repeats `tls-id` only when
-    /// the offer had one (RFC 8842, Section 5.3).
-    pub(crate) fn description(
-        &self,
-        sections: &[Section],
-        setup: Setup,
-        with_tls_id: bool,
-        bundle: bool,
-    ) -> SessionDescription {
-        let mids: Vec<Text> =
-            sections.iter().filter(|one| one.is_data()).filter_map(|one| one.mid.clone()).collect();
-        let mut attributes = Vec::new();
-        if bundle && !mids.is_empty() {
-            attributes.push(Attribute::Group { semantics: "BUNDLE".into(), mids });
-        }
-        if self.local.ice_lite {
-            attributes.push(Attribute::IceLite);
-        }
-        attributes.push(Attribute::IceOptions("trickle ice2".into()));
-        SessionDescription {
-            origin: self.origin(),
-            name: "-".into(),
-            connection: None,
-            bandwidths: Vec::new(),
-            timing: (0, 0),
-            attributes,
-            media: sections.iter().map(|section| self.section(section, setup, with_tls_id)).collect(),
-        }
-    }
-
-    fn origin(&self) -> Origin {
-        use std::fmt::Write as _;
-        let text = |number: u64| {
-            let mut text = Text::default();
-            let _ = write!(text, "{number}");
-            text
-        };
-        // RFC 8829, Section 5.2.1: the address does not say where we are.
-        Origin {
-            username: "-".into(),
-            session_id: text(self.session_id),
-            version: text(self.version),
-            net_type: "IN".into(),
-            addr_type: "IP4".into(),
-            address: "0.0.0.0".into(),
-        }
-    }
-
-    fn section(&self, section: &Section, setup: Setup, with_tls_id: bool) -> Media {
-        let mut media = Media { connections: vec![unspecified()], ..section.line.clone() };
-        media.attributes.extend(section.mid.clone().map(Attribute::Mid));
-        if section.use_ == Use::Rejected {
+/// The offer of `plan`.
+pub(crate) fn create(writer: &Writer<'_>, session: &Session, plan: &[Section]) -> SessionDescription {
+    let live: Vec<Text> =
+        plan.iter().filter(|section| section.is_live()).filter_map(|section| section.mid.clone()).collect();
+    // RFC 8829, Section 5.2.2: the group of the last answer without what is gone, and what is new.
+    let mut bundle: Vec<Text> = session.bundle.iter().filter(|mid| live.contains(mid)).cloned().collect();
+    let tag = bundle.first().or_else(|| live.first()).cloned();
+    let new: Vec<Text> = live.into_iter().filter(|mid| !bundle.contains(mid)).collect();
+    bundle.extend(new);
+    let mut numbers = session.numbers.clone();
+    let sections = plan.iter().map(|section| {
+        let mut media = write::rejected(section.mid.clone(), &section.line);
+        if !section.is_live() {
             return media;
         }
-        // RFC 8840, Section 4.1: port 9 while the default candidate is not known.
-        media.port = 9;
-        media.attributes.push(Attribute::IceUfrag(self.local.ice_ufrag.clone()));
-        media.attributes.push(Attribute::IcePwd(self.local.ice_pwd.clone()));
-        let fingerprints = self.local.fingerprints.iter().cloned();
-        media.attributes.extend(fingerprints.map(|one| Attribute::Fingerprint(Box::new(one))));
-        media.attributes.push(Attribute::Setup(setup));
-        if with_tls_id {
-            media.attributes.push(Attribute::TlsId(self.local.tls_id.clone()));
+        let tagged = section.mid == tag;
+        // RFC 8829, Sections 5.2.1 and 5.2.2: what is not bundled yet is `bundle-only`, and has no port.
+        if tagged || section.mid.as_ref().is_some_and(|mid| session.bundle.contains(mid)) {
+            // RFC 8840, Section 4.1.1: port 9 while the default candidate is not known.
+            media.port = 9;
+        } else {
+            media.attributes.push(Attribute::BundleOnly);
         }
-        media.attributes.push(Attribute::SctpPort(self.config.sctp_port));
-        media.attributes.push(Attribute::MaxMessageSize(self.config.max_message_size));
+        if tagged {
+            // RFC 8842, Section 5.2: an offer leaves the DTLS role open, also when one is established.
+            writer.transport(&mut media, &TransportLines { setup: Setup::ActPass, tls_id: true });
+        }
+        match section.content {
+            Content::Data(_) => writer.data(&mut media),
+            Content::Media(id) => {
+                if let Some(one) = session.transceiver(id) {
+                    write::media(&mut media, lines(writer, one, tagged, &mut numbers));
+                }
+            }
+            Content::Rejected => {}
+        }
         media
+    });
+    let sections = sections.collect();
+    let mut attributes = Vec::new();
+    if !bundle.is_empty() {
+        attributes.push(write::group("BUNDLE", bundle));
+    }
+    attributes.extend(lip_sync(session, plan));
+    attributes.push(Attribute::ExtmapAllowMixed);
+    if writer.local.ice_lite {
+        attributes.push(Attribute::IceLite);
+    }
+    attributes.push(Attribute::IceOptions("trickle ice2".into()));
+    writer.description(attributes, sections)
+}
+
+fn lines(
+    writer: &Writer<'_>,
+    one: &Transceiver,
+    tagged: bool,
+    numbers: &mut super::numbers::Numbers,
+) -> MediaLines {
+    let capabilities = writer.config.capabilities(one.kind);
+    let mut rtcp = Vec::new();
+    if tagged {
+        rtcp.push(Attribute::RtcpMux);
+        // RFC 8829, Section 5.2.2: not again.
+        rtcp.extend(one.link.current_direction.is_none().then_some(Attribute::RtcpMuxOnly));
+    }
+    if one.link.current_direction.is_none() || one.link.reduced_size {
+        rtcp.push(Attribute::RtcpRsize);
+    }
+    MediaLines {
+        direction: one.direction,
+        streams: one.sender.streams.clone(),
+        codecs: codecs::offered(capabilities, one, one.direction, numbers),
+        extensions: codecs::offered_extensions(capabilities, one, numbers),
+        encodings: simulcast::offered(one, one.direction),
+        rtcp,
     }
 }
 
-fn unspecified() -> Connection {
-    Connection { net_type: "IN".into(), addr_type: "IP4".into(), address: "0.0.0.0".into() }
-}
-
-fn data_line() -> Media {
-    Media::bare(MediaKind::Application, "UDP/DTLS/SCTP".into(), vec!["webrtc-datachannel".into()])
-}
-
-/// The smallest number that is nobody's mid.
-pub(crate) fn unused_mid(sections: &[Section]) -> Text {
-    use std::fmt::Write as _;
-    let mut number = 0usize;
-    loop {
-        let mut mid = Text::default();
-        let _ = write!(mid, "{number}");
-        if !sections.iter().any(|section| section.mid.as_ref() == Some(&mid)) {
-            return mid;
+/// RFC 8829, Section 5.2.1: the sections whose tracks share a stream belong together.
+fn lip_sync<'s>(session: &'s Session, plan: &'s [Section]) -> impl Iterator<Item = Attribute> + 's {
+    let members = move |stream: &Text| -> Vec<Text> {
+        let sections = plan.iter().filter(|section| match section.content {
+            Content::Media(id) => session
+                .transceiver(id)
+                .is_some_and(|one| one.direction.sends() && one.sender.streams.contains(stream)),
+            Content::Rejected | Content::Data(_) => false,
+        });
+        sections.filter_map(|section| section.mid.clone()).collect()
+    };
+    let mut streams: Vec<&Text> = Vec::new();
+    for stream in session.transceivers.iter().flat_map(|one| &one.sender.streams) {
+        if !streams.contains(&stream) {
+            streams.push(stream);
         }
-        number += 1;
+    }
+    let groups = streams.into_iter().map(members).filter(|mids| mids.len() > 1);
+    groups.map(|mids| write::group("LS", mids))
+}
+
+/// The direction that a transceiver asks for in an offer, or `inactive` once it is stopped.
+pub(crate) fn wanted(one: &Transceiver) -> Direction {
+    match one.life {
+        Life::Active => one.direction,
+        Life::Stopping | Life::Stopped => Direction::Inactive,
     }
 }
