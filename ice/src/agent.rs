@@ -10,7 +10,6 @@ use rand_core::Rng;
 
 use crate::candidate::{is_usable, local_preference};
 use crate::config::Config;
-use crate::core::Core;
 use crate::credentials::Credentials;
 use crate::event::{
     Discard, Event, GatheringState, InterfaceError, RemoteCredentialsError, State, Stats, TransactionReport,
@@ -22,11 +21,12 @@ use crate::path::{InterfaceId, PairId, Path, Received, SendingPath, Transmit};
 use crate::remote::Accepted;
 use crate::role::Role;
 use crate::session::{Remote, Session};
+use crate::shared::Shared;
 use crate::timer::{Timer, Timers};
 
 /// An ICE agent. See the crate's documentation for how to drive it.
 pub struct Agent {
-    pub(crate) core: Core,
+    pub(crate) shared: Shared,
     /// The newest session.
     pub(crate) session: Session,
     /// The one before, while a restart is under way. Boxed: most of the time there is none.
@@ -57,7 +57,7 @@ impl fmt::Debug for Agent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Agent")
             .field("state", &self.state)
-            .field("role", &self.core.role)
+            .field("role", &self.shared.role)
             .field("pairs", &self.pairs().count())
             .finish_non_exhaustive()
     }
@@ -68,12 +68,12 @@ impl Agent {
     /// nothing else. Its role is controlled until [`Self::set_role`].
     #[must_use]
     pub fn new(config: Arc<Config>, seed: [u8; 32], now: Instant) -> Self {
-        let mut core = Core::new(config, seed, now);
-        let local = Credentials::random(&mut core.rng);
-        core.tie_breaker = core.rng.next_u64();
+        let mut shared = Shared::new(config, seed, now);
+        let local = Credentials::random(&mut shared.rng);
+        shared.tie_breaker = shared.rng.next_u64();
         Self {
-            session: Session::new(&mut core, local, false),
-            core,
+            session: Session::new(&mut shared, local, false),
+            shared,
             previous: None,
             state: State::New,
             selected: None,
@@ -133,10 +133,10 @@ impl Agent {
         if self.previous_remote().is_some_and(|known| *known == credentials) {
             return Err(RemoteCredentialsError::Unchanged);
         }
-        let key = self.core.config.crypto.key(credentials.pwd().as_bytes());
+        let key = self.shared.config.crypto.key(credentials.pwd().as_bytes());
         self.session.remote = Some(Remote { credentials, key });
         if self.session.progress.checking || self.session.checklist.iter().next().is_some() {
-            self.session.start_checking(&self.core, now);
+            self.session.start_checking(&self.shared, now);
         }
         self.settle(now);
         Ok(())
@@ -149,8 +149,8 @@ impl Agent {
         if self.is_closed() {
             return;
         }
-        self.take_role(self.session.forced_role(&self.core).unwrap_or(role));
-        self.told.role = self.core.role;
+        self.take_role(self.session.forced_role(&self.shared).unwrap_or(role));
+        self.told.role = self.shared.role;
         self.settle(now);
     }
 
@@ -161,7 +161,7 @@ impl Agent {
             return;
         }
         self.session.remote_lite = lite;
-        if let Some(role) = self.session.forced_role(&self.core) {
+        if let Some(role) = self.session.forced_role(&self.shared) {
             self.take_role(role);
             self.told.role = role;
         }
@@ -186,20 +186,20 @@ impl Agent {
         if !is_usable(address) {
             return Err(InterfaceError::Unusable(address));
         }
-        if self.core.interface_at(address).is_some() {
+        if self.shared.interface_at(address).is_some() {
             return Err(InterfaceError::Duplicate(address));
         }
-        if self.core.interfaces.len() >= usize::from(self.core.config.max_interfaces) {
+        if self.shared.interfaces.len() >= usize::from(self.shared.config.max_interfaces) {
             return Err(InterfaceError::Limit);
         }
-        let (id, index) = self.core.next_interface_id();
+        let (id, index) = self.shared.next_interface_id();
         let preference = local_preference(address.ip(), index);
-        let interface = Interface::new(id, address, preference, &self.core.config);
-        self.core.interfaces.push(interface);
-        self.each_session(|session, core| {
-            session.candidates.extend(core.host_candidate(core.interfaces.len().saturating_sub(1)));
+        let interface = Interface::new(id, address, preference, &self.shared.config);
+        self.shared.interfaces.push(interface);
+        self.each_session(|session, shared| {
+            session.candidates.extend(shared.host_candidate(shared.interfaces.len().saturating_sub(1)));
             for remote in 0..session.remotes.len() {
-                session.pair_up(core, id, remote);
+                session.pair_up(shared, id, remote);
             }
         });
         self.settle(now);
@@ -212,9 +212,9 @@ impl Agent {
         if self.is_closed() {
             return;
         }
-        self.core.interfaces.retain(|interface| interface.id != id);
-        self.core.requests.remove_where(|request| request.is_gathering_on(id));
-        self.each_session(|session, core| session.remove_interface(core, now, id));
+        self.shared.interfaces.retain(|interface| interface.id != id);
+        self.shared.requests.remove_where(|request| request.is_gathering_on(id));
+        self.each_session(|session, shared| session.remove_interface(shared, now, id));
         self.settle(now);
     }
 
@@ -227,16 +227,16 @@ impl Agent {
             return;
         }
         let stale = candidate.ufrag().is_some_and(|ufrag| self.is_stale(ufrag));
-        let Self { core, session, .. } = self;
-        let accepted = if stale { Accepted::Ignored } else { session.accept_remote(core, candidate) };
+        let Self { shared, session, .. } = self;
+        let accepted = if stale { Accepted::Ignored } else { session.accept_remote(shared, candidate) };
         match accepted {
-            Accepted::New => session.start_checking(core, now),
+            Accepted::New => session.start_checking(shared, now),
             // Told again, as descriptions do: patience does not begin anew.
             Accepted::Known => {}
             Accepted::Ignored => {
-                core.stats.candidates_ignored += 1;
+                shared.stats.candidates_ignored += 1;
                 if !session.progress.checking && !stale {
-                    session.start_checking(core, now);
+                    session.start_checking(shared, now);
                 }
             }
         }
@@ -249,7 +249,7 @@ impl Agent {
         if !self.session.remote_done && !self.is_closed() {
             self.session.remote_done = true;
             if !self.session.progress.checking {
-                self.session.start_checking(&self.core, now);
+                self.session.start_checking(&self.shared, now);
             }
         }
         self.settle(now);
@@ -274,7 +274,7 @@ impl Agent {
                 Ok(Received::Consumed)
             }
             Err(reason) => {
-                self.core.stats.count(reason);
+                self.shared.stats.count(reason);
                 Err(reason)
             }
         }
@@ -289,14 +289,14 @@ impl Agent {
                 due = true;
                 match timer {
                     Timer::Transaction => self.on_transactions_due(now),
-                    Timer::Binding => self.core.on_bindings_due(now),
+                    Timer::Binding => self.shared.on_bindings_due(now),
                     Timer::Retirement => self.retire_previous(),
                     // `settle` does what these wait for, or they are the sessions'.
                     Timer::Pacing | Timer::Nomination | Timer::Consent | Timer::Silence | Timer::Patience => {
                     }
                 }
             }
-            self.each_session(|session, core| due |= session.handle_timeout(core, timer, now));
+            self.each_session(|session, shared| due |= session.handle_timeout(shared, timer, now));
         }
         if due {
             self.settle(now);
@@ -332,7 +332,7 @@ impl Agent {
     /// The next change to the set of transaction ids whose responses belong to this agent.
     #[must_use]
     pub fn poll_transaction(&mut self) -> Option<TransactionReport> {
-        self.core.requests.poll_report()
+        self.shared.requests.poll_report()
     }
 
     /// Where payload goes: the first pair that works at once, later the nominated one. During a restart that is a pair
@@ -358,7 +358,7 @@ impl Agent {
     /// The role as it is now.
     #[must_use]
     pub const fn role(&self) -> Role {
-        self.core.role
+        self.shared.role
     }
 
     /// Every pair, during a restart those of both sessions.
@@ -370,7 +370,7 @@ impl Agent {
     /// Counters since the start.
     #[must_use]
     pub const fn stats(&self) -> Stats {
-        self.core.stats
+        self.shared.stats
     }
 
     /// Ends the agent: nothing is sent any more, and [`Event::Closed`] is the last event.
@@ -384,8 +384,8 @@ impl Agent {
 
 impl Agent {
     pub(crate) fn advance(&mut self, now: Instant) -> Instant {
-        self.core.now = self.core.now.max(now);
-        self.core.now
+        self.shared.now = self.shared.now.max(now);
+        self.shared.now
     }
 
     pub(crate) const fn is_closed(&self) -> bool {
@@ -401,10 +401,10 @@ impl Agent {
         std::iter::once(&self.session).chain(self.previous.as_deref())
     }
 
-    pub(crate) fn each_session(&mut self, mut act: impl FnMut(&mut Session, &mut Core)) {
-        act(&mut self.session, &mut self.core);
+    pub(crate) fn each_session(&mut self, mut act: impl FnMut(&mut Session, &mut Shared)) {
+        act(&mut self.session, &mut self.shared);
         if let Some(previous) = &mut self.previous {
-            act(previous, &mut self.core);
+            act(previous, &mut self.shared);
         }
     }
 
@@ -414,8 +414,8 @@ impl Agent {
     }
 
     fn take_role(&mut self, role: Role) {
-        self.core.take_role(role);
-        self.each_session(|session, core| session.checklist.rank(core.role));
+        self.shared.take_role(role);
+        self.each_session(|session, shared| session.checklist.rank(shared.role));
     }
 
     /// Brings everything into line after an input.
@@ -424,11 +424,11 @@ impl Agent {
         if self.is_over() {
             return;
         }
-        self.each_session(|session, core| session.checklist.rank(core.role));
+        self.each_session(|session, shared| session.checklist.rank(shared.role));
         self.pace(now);
-        self.each_session(|session, core| session.settle(core, now));
+        self.each_session(|session, shared| session.settle(shared, now));
         self.choose(now);
-        match self.session.failure(&self.core, now) {
+        match self.session.failure(&self.shared, now) {
             Some(reason) => self.stop(State::Failed(reason)),
             None => {
                 self.state = self.working_state(now);
@@ -440,23 +440,23 @@ impl Agent {
     pub(crate) fn stop(&mut self, state: State) {
         if let State::Failed(reason) = state {
             self.session.progress.failed = Some(reason);
-            self.core.end_gathering();
+            self.shared.end_gathering();
         }
         self.state = state;
         self.selected = None;
         self.previous = None;
         self.session.stop();
         self.timers.clear();
-        self.core.requests.clear();
+        self.shared.requests.clear();
         self.told.dirty = true;
     }
 
     fn set_timers(&mut self, now: Instant) {
         self.timers.set(Timer::Pacing, self.next_pace());
-        self.timers.set(Timer::Transaction, self.core.requests.next_deadline());
-        let nominated = self.session.has_nominated(&self.core);
-        self.timers.set(Timer::Binding, self.core.next_binding(now).filter(|_| !nominated));
-        self.each_session(|session, core| session.set_timers(core, now));
+        self.timers.set(Timer::Transaction, self.shared.requests.next_deadline());
+        let nominated = self.session.has_nominated(&self.shared);
+        self.timers.set(Timer::Binding, self.shared.next_binding(now).filter(|_| !nominated));
+        self.each_session(|session, shared| session.set_timers(shared, now));
     }
 }
 

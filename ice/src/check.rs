@@ -10,12 +10,12 @@ use duologue_stun::{
 
 use crate::agent::Agent;
 use crate::candidate::{Kind, priority};
-use crate::core::{Core, SessionId};
 use crate::event::Discard;
 use crate::pair::{Consent, PairState};
 use crate::path::{PairId, Path, Transmit};
 use crate::role::Role;
 use crate::session::Session;
+use crate::shared::{SessionId, Shared};
 use crate::timer::Timer;
 use crate::transaction::{CheckKind, Outgoing, Purpose, Request, Response, ResponseKind};
 
@@ -34,16 +34,16 @@ const CANCELLED_LIFE: Duration = Duration::from_secs(3);
 impl Agent {
     /// When the next new request of either session may leave, should there be one.
     pub(crate) fn next_pace(&self) -> Option<Instant> {
-        let core = &self.core;
-        let is_fast = self.session.progress.checks < u32::from(core.config.fast_checks);
-        let is_triggered = self.sessions().any(|session| session.has_triggered(core));
-        let gap = if is_triggered || core.has_query_due() || is_fast {
+        let shared = &self.shared;
+        let is_fast = self.session.progress.checks < u32::from(shared.config.fast_checks);
+        let is_triggered = self.sessions().any(|session| session.has_triggered(shared));
+        let gap = if is_triggered || shared.has_query_due() || is_fast {
             MIN_PACING
         } else {
-            core.config.pacing.max(MIN_PACING)
+            shared.config.pacing.max(MIN_PACING)
         };
-        let wanted = core.has_query_due() || self.sessions().any(|session| session.has_check(core));
-        wanted.then(|| core.last_check.map_or(core.now, |last| last + gap))
+        let wanted = shared.has_query_due() || self.sessions().any(|session| session.has_check(shared));
+        wanted.then(|| shared.last_check.map_or(shared.now, |last| last + gap))
     }
 
     /// Starts one request if its time has come: a triggered check, a question to a server, or an ordinary check
@@ -52,29 +52,29 @@ impl Agent {
         if self.next_pace().is_none_or(|at| now < at) {
             return;
         }
-        let Self { core, session, previous, .. } = self;
+        let Self { shared, session, previous, .. } = self;
         let mut previous = previous.as_deref_mut();
-        let started = session.start_triggered(core)
-            || previous.as_deref_mut().is_some_and(|session| session.start_triggered(core))
-            || core.start_query()
-            || session.start_ordinary(core)
-            || previous.is_some_and(|session| session.start_ordinary(core));
+        let started = session.start_triggered(shared)
+            || previous.as_deref_mut().is_some_and(|session| session.start_triggered(shared))
+            || shared.start_query()
+            || session.start_ordinary(shared)
+            || previous.is_some_and(|session| session.start_ordinary(shared));
         if started {
             session.progress.checks = session.progress.checks.saturating_add(1);
         }
         // Without room in the table the next attempt is a pace later too.
-        core.last_check = Some(now);
+        shared.last_check = Some(now);
     }
 
     pub(crate) fn write_next(&mut self, now: Instant, max_len: usize, out: &mut Vec<u8>) -> Option<Transmit> {
         loop {
-            let outgoing = self.core.requests.next_outgoing()?;
+            let outgoing = self.shared.requests.next_outgoing()?;
             let start = out.len();
             let written = match outgoing {
                 Outgoing::Response(response) => {
                     self.session_by_id(response.session).map(|session| session.write_response(&response, out))
                 }
-                Outgoing::Request(id) => match self.core.requests.get(id) {
+                Outgoing::Request(id) => match self.shared.requests.get(id) {
                     Some(request) if request.cancelled.is_none() => self.write_request(request, out),
                     _ => continue,
                 },
@@ -82,7 +82,7 @@ impl Agent {
             let Some((path, Ok(len))) = written else { continue };
             if len > max_len {
                 out.truncate(start);
-                self.core.requests.put_back(outgoing);
+                self.shared.requests.put_back(outgoing);
                 return None;
             }
             self.on_written(now, &outgoing);
@@ -91,34 +91,34 @@ impl Agent {
     }
 
     fn on_written(&mut self, now: Instant, outgoing: &Outgoing) {
-        let mut stats = self.core.stats;
+        let mut stats = self.shared.stats;
         match *outgoing {
             Outgoing::Response(Response { session, path, .. }) => {
                 stats.responses_sent += 1;
-                if let Some((session, _)) = self.session_and_core(session)
+                if let Some((session, _)) = self.split(session)
                     && let Some(pair) = session.checklist.iter_mut().find(|pair| pair.path() == path)
                 {
                     pair.counters.responses_sent += 1;
                 }
             }
             Outgoing::Request(id) => {
-                let Some(request) = self.core.requests.get_mut(id) else { return };
+                let Some(request) = self.shared.requests.get_mut(id) else { return };
                 request.timing.on_sent(now);
                 if let Purpose::Check { session, pair, kind, .. } = request.purpose {
                     let consent = u64::from(kind == CheckKind::Consent);
                     stats.requests_sent += 1;
                     stats.consent_requests_sent += consent;
-                    if let Some((session, _)) = self.session_and_core(session)
+                    if let Some((session, _)) = self.split(session)
                         && let Some(pair) = session.checklist.get_mut(pair)
                     {
                         pair.counters.requests_sent += 1;
                         pair.counters.consent_requests_sent += consent;
                     }
                 }
-                self.timers.set(Timer::Transaction, self.core.requests.next_deadline());
+                self.timers.set(Timer::Transaction, self.shared.requests.next_deadline());
             }
         }
-        self.core.stats = stats;
+        self.shared.stats = stats;
     }
 
     fn write_request(
@@ -130,26 +130,26 @@ impl Agent {
             Purpose::Gather { .. } => write_binding_request(out, request.id),
             Purpose::Check { session, pair, kind, role } => {
                 let session = self.session_by_id(session)?;
-                session.write_check(&self.core, request.id, pair, kind, role, out)?
+                session.write_check(&self.shared, request.id, pair, kind, role, out)?
             }
         };
         Some((request.path, written))
     }
 
     pub(crate) fn on_transactions_due(&mut self, now: Instant) {
-        while let Some(id) = self.core.requests.due(now) {
-            let Some(request) = self.core.requests.get_mut(id) else { break };
+        while let Some(id) = self.shared.requests.due(now) {
+            let Some(request) = self.shared.requests.get_mut(id) else { break };
             let step = match request.cancelled {
                 Some(_) => {
-                    let _ = self.core.requests.remove(id);
+                    let _ = self.shared.requests.remove(id);
                     continue;
                 }
                 None => request.timing.handle_timeout(now),
             };
             match step {
-                TransactionStep::Retransmit => self.core.requests.requeue(id),
+                TransactionStep::Retransmit => self.shared.requests.requeue(id),
                 TransactionStep::TimedOut | TransactionStep::Wait => {
-                    if let Some(request) = self.core.requests.remove(id) {
+                    if let Some(request) = self.shared.requests.remove(id) {
                         self.on_timed_out(&request);
                     }
                 }
@@ -159,10 +159,10 @@ impl Agent {
 
     fn on_timed_out(&mut self, request: &Request) {
         match request.purpose {
-            Purpose::Gather { interface, server } => self.core.on_query_failed(interface, server),
+            Purpose::Gather { interface, server } => self.shared.on_query_failed(interface, server),
             Purpose::Check { session, pair, kind, .. } => {
-                if let Some((session, core)) = self.session_and_core(session) {
-                    session.on_timed_out(core, pair, kind);
+                if let Some((session, shared)) = self.split(session) {
+                    session.on_timed_out(shared, pair, kind);
                 }
             }
         }
@@ -176,7 +176,8 @@ impl Agent {
         path: Path,
         message: &Message<'_>,
     ) -> Result<(), Discard> {
-        let request = self.core.requests.get(message.transaction_id()).ok_or(Discard::UnknownTransaction)?;
+        let request =
+            self.shared.requests.get(message.transaction_id()).ok_or(Discard::UnknownTransaction)?;
         if request.path.remote != path.remote || request.path.local != path.local {
             return Err(Discard::WrongSource);
         }
@@ -185,12 +186,12 @@ impl Agent {
         }
         match request.purpose {
             Purpose::Gather { interface, server } => {
-                let _ = self.core.requests.remove(message.transaction_id());
+                let _ = self.shared.requests.remove(message.transaction_id());
                 self.on_query_answered(now, interface, server, message)
             }
             Purpose::Check { session, pair, kind, role } => {
-                let (session, core) = self.session_and_core(session).ok_or(Discard::UnknownTransaction)?;
-                session.on_response(core, now, (pair, kind, role), message)
+                let (session, shared) = self.split(session).ok_or(Discard::UnknownTransaction)?;
+                session.on_response(shared, now, (pair, kind, role), message)
             }
         }
     }
@@ -199,63 +200,63 @@ impl Agent {
         self.sessions().find(|session| session.id == id)
     }
 
-    fn session_and_core(&mut self, id: SessionId) -> Option<(&mut Session, &mut Core)> {
-        let Self { core, session, previous, .. } = self;
+    fn split(&mut self, id: SessionId) -> Option<(&mut Session, &mut Shared)> {
+        let Self { shared, session, previous, .. } = self;
         let mut sessions = std::iter::once(session).chain(previous.as_deref_mut());
-        Some((sessions.find(|session| session.id == id)?, core))
+        Some((sessions.find(|session| session.id == id)?, shared))
     }
 }
 
-impl Core {
+impl Shared {
     pub(crate) fn retransmission(&self) -> Retransmission {
         Retransmission { rto: self.config.rto.max(MIN_RTO), ..Retransmission::default() }
     }
 }
 
 impl Session {
-    fn can_check(&self, core: &Core) -> bool {
-        self.remote.is_some() && !core.config.lite && !self.progress.quiet && !self.has_failed()
+    fn can_check(&self, shared: &Shared) -> bool {
+        self.remote.is_some() && !shared.config.lite && !self.progress.quiet && !self.has_failed()
     }
 
-    fn has_triggered(&self, core: &Core) -> bool {
-        self.can_check(core) && self.checklist.has_triggered()
+    fn has_triggered(&self, shared: &Shared) -> bool {
+        self.can_check(shared) && self.checklist.has_triggered()
     }
 
-    fn has_check(&self, core: &Core) -> bool {
-        self.has_triggered(core) || self.ordinary(core).is_some()
+    fn has_check(&self, shared: &Shared) -> bool {
+        self.has_triggered(shared) || self.ordinary(shared).is_some()
     }
 
     /// The next ordinary check. None while a nominated pair works (RFC 8445, Section 8.1.2).
-    fn ordinary(&self, core: &Core) -> Option<PairId> {
-        if !self.can_check(core) || self.has_nominated(core) {
+    fn ordinary(&self, shared: &Shared) -> Option<PairId> {
+        if !self.can_check(shared) || self.has_nominated(shared) {
             return None;
         }
         self.checklist.next_ordinary()
     }
 
-    fn start_triggered(&mut self, core: &mut Core) -> bool {
-        while self.can_check(core) {
+    fn start_triggered(&mut self, shared: &mut Shared) -> bool {
+        while self.can_check(shared) {
             let Some(id) = self.checklist.next_triggered() else { break };
             let waits = self.checklist.get(id).is_some_and(|pair| pair.state == PairState::Waiting);
-            if waits && self.start_check(core, id, CheckKind::Connectivity) {
+            if waits && self.start_check(shared, id, CheckKind::Connectivity) {
                 return true;
             }
         }
         false
     }
 
-    fn start_ordinary(&mut self, core: &mut Core) -> bool {
-        self.ordinary(core).is_some_and(|id| self.start_check(core, id, CheckKind::Connectivity))
+    fn start_ordinary(&mut self, shared: &mut Shared) -> bool {
+        self.ordinary(shared).is_some_and(|id| self.start_check(shared, id, CheckKind::Connectivity))
     }
 
     /// Decides a check of a pair; its bytes are written when they can leave.
-    pub(crate) fn start_check(&mut self, core: &mut Core, pair: PairId, kind: CheckKind) -> bool {
-        if !core.requests.has_room() || !self.can_check(core) {
+    pub(crate) fn start_check(&mut self, shared: &mut Shared, pair: PairId, kind: CheckKind) -> bool {
+        if !shared.requests.has_room() || !self.can_check(shared) {
             return false;
         }
-        let id = core.random_id();
-        let retransmission = core.retransmission();
-        let role = core.role;
+        let id = shared.random_id();
+        let retransmission = shared.retransmission();
+        let role = shared.role;
         let Some(pair) = self.checklist.get_mut(pair) else { return false };
         let retransmission = match kind {
             CheckKind::Connectivity | CheckKind::Nomination => {
@@ -276,13 +277,13 @@ impl Session {
         let path = pair.path();
         let purpose = Purpose::Check { session: self.id, pair: pair.id, kind, role };
         let timing = Transaction::new(retransmission);
-        core.requests.start(Request { id, path, purpose, timing, cancelled: None });
+        shared.requests.start(Request { id, path, purpose, timing, cancelled: None });
         true
     }
 
     fn write_check(
         &self,
-        core: &Core,
+        shared: &Shared,
         id: TransactionId,
         pair: PairId,
         kind: CheckKind,
@@ -297,8 +298,8 @@ impl Session {
             .username(remote.credentials.ufrag().as_bytes(), self.local.ufrag().as_bytes())
             .priority(priority(Kind::PeerReflexive, preference));
         writer = match role {
-            Role::Controlling => writer.ice_controlling(core.tie_breaker),
-            Role::Controlled => writer.ice_controlled(core.tie_breaker),
+            Role::Controlling => writer.ice_controlling(shared.tie_breaker),
+            Role::Controlled => writer.ice_controlled(shared.tie_breaker),
         };
         if kind == CheckKind::Nomination {
             writer = writer.use_candidate();
@@ -323,7 +324,7 @@ impl Session {
         (path, writer.integrity(&*self.local_key).fingerprint().finish())
     }
 
-    fn on_timed_out(&mut self, core: &mut Core, pair: PairId, kind: CheckKind) {
+    fn on_timed_out(&mut self, shared: &mut Shared, pair: PairId, kind: CheckKind) {
         match kind {
             CheckKind::Connectivity => {
                 if let Some(pair) = self.checklist.get_mut(pair)
@@ -333,20 +334,21 @@ impl Session {
                 }
             }
             CheckKind::Nomination => self.on_nomination_refused(pair),
-            CheckKind::Consent => self.recheck(core, pair),
+            CheckKind::Consent => self.recheck(shared, pair),
             CheckKind::Recheck => {}
         }
     }
 
     /// RFC 8445, Section 7.3.1.4: a check in progress gives way to a triggered one.
-    pub(crate) fn cancel_checks(&self, core: &mut Core, now: Instant, pair: PairId) {
-        core.requests
+    pub(crate) fn cancel_checks(&self, shared: &mut Shared, now: Instant, pair: PairId) {
+        shared
+            .requests
             .cancel_where(now + CANCELLED_LIFE, |request| request.is_check(pair, CheckKind::Connectivity));
     }
 
     fn on_response(
         &mut self,
-        core: &mut Core,
+        shared: &mut Shared,
         now: Instant,
         (pair, kind, role): (PairId, CheckKind, Role),
         message: &Message<'_>,
@@ -359,9 +361,9 @@ impl Session {
             (Class::Error, _, Some((code, _))) => Err(code),
             _ => return Err(Discard::Malformed),
         };
-        let request = core.requests.remove(message.transaction_id());
+        let request = shared.requests.remove(message.transaction_id());
         let round_trip = request.and_then(|request| request.timing.round_trip(now));
-        core.stats.responses_received += 1;
+        shared.stats.responses_received += 1;
         if let Some(pair) = self.checklist.get_mut(pair) {
             pair.heard = Some(now);
             pair.qualified = true;
@@ -371,24 +373,24 @@ impl Session {
             }
         }
         match outcome {
-            Ok(mapped) => self.on_success(core, now, pair, kind, role, mapped),
-            Err(code) => self.on_error(core, pair, kind, role, code),
+            Ok(mapped) => self.on_success(shared, now, pair, kind, role, mapped),
+            Err(code) => self.on_error(shared, pair, kind, role, code),
         }
         Ok(())
     }
 
     fn on_success(
         &mut self,
-        core: &mut Core,
+        shared: &mut Shared,
         now: Instant,
         id: PairId,
         kind: CheckKind,
         role: Role,
         mapped: SocketAddr,
     ) {
-        let expires = now + core.consent_expiry();
-        let next_check = now + core.consent_interval();
-        let ours = core.role;
+        let expires = now + shared.consent_expiry();
+        let next_check = now + shared.consent_interval();
+        let ours = shared.role;
         let Some(pair) = self.checklist.get_mut(id) else { return };
         // RFC 7675, Section 5.1: responses after consent has expired do not re-establish it.
         if pair.state == PairState::Revoked {
@@ -416,18 +418,18 @@ impl Session {
         }
         let nominated = pair.nomination.is_some() && !was_nominated;
         self.progress.first_valid.get_or_insert(now);
-        core.requests.remove_where(|request| request.is_check(id, CheckKind::Recheck));
-        self.cancel_checks(core, now, id);
+        shared.requests.remove_where(|request| request.is_check(id, CheckKind::Recheck));
+        self.cancel_checks(shared, now, id);
         if nominated {
-            self.conclude(core, now);
+            self.conclude(shared, now);
         }
     }
 
-    fn on_error(&mut self, core: &mut Core, id: PairId, kind: CheckKind, role: Role, code: ErrorCode) {
+    fn on_error(&mut self, shared: &mut Shared, id: PairId, kind: CheckKind, role: Role, code: ErrorCode) {
         if code == ErrorCode::ROLE_CONFLICT {
             // RFC 8445, Section 7.2.5.1: change the role, unless that has happened since, and check again.
-            if core.role == role && !core.config.lite {
-                self.take_role(core, role.opposite());
+            if shared.role == role && !shared.config.lite {
+                self.take_role(shared, role.opposite());
             }
             if let Some(pair) = self.checklist.get_mut(id)
                 && pair.state == PairState::InProgress
@@ -438,7 +440,7 @@ impl Session {
             return;
         }
         if code == ErrorCode::FORBIDDEN && matches!(kind, CheckKind::Consent | CheckKind::Recheck) {
-            self.revoke(core, id);
+            self.revoke(shared, id);
             return;
         }
         match self.checklist.get_mut(id) {

@@ -6,10 +6,10 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use crate::core::PairIds;
 use crate::pair::{Pair, PairState};
 use crate::path::{InterfaceId, PairId};
 use crate::role::Role;
+use crate::shared::PairIds;
 
 /// A session's checklist, of the one stream and its one component.
 #[derive(Debug)]

@@ -9,10 +9,10 @@ use crate::agent::{Agent, without_scope};
 use crate::candidate::{Kind, LocalCandidate, can_pair, is_usable, priority};
 use crate::check::MIN_PACING;
 use crate::config::Config;
-use crate::core::Core;
 use crate::event::{Discard, GatheringState};
 use crate::path::{InterfaceId, Path};
 use crate::session::Session;
+use crate::shared::Shared;
 use crate::transaction::{Purpose, Request};
 
 /// RFC 8445, Section 11: a binding is refreshed after 15 seconds at the latest.
@@ -92,9 +92,9 @@ impl Agent {
     /// The state of gathering over all interfaces.
     #[must_use]
     pub fn gathering(&self) -> GatheringState {
-        match self.core.interfaces.iter().any(Interface::is_gathering) {
+        match self.shared.interfaces.iter().any(Interface::is_gathering) {
             true => GatheringState::Gathering,
-            false if self.core.interfaces.is_empty() && self.told.gathering == GatheringState::New => {
+            false if self.shared.interfaces.is_empty() && self.told.gathering == GatheringState::New => {
                 GatheringState::New
             }
             false => GatheringState::Complete,
@@ -114,14 +114,14 @@ impl Agent {
             Some(_) => Query::Answered { refresh: now + BINDING_REFRESH },
             None => Query::Silent,
         };
-        let server = self.core.set_query(interface, server, next);
+        let server = self.shared.set_query(interface, server, next);
         let (Some(mapped), Some(server)) = (mapped, server) else { return Err(Discard::Malformed) };
-        self.each_session(|session, core| session.add_reflexive(core, interface, server, mapped));
+        self.each_session(|session, shared| session.add_reflexive(shared, interface, server, mapped));
         Ok(())
     }
 }
 
-impl Core {
+impl Shared {
     /// Asks every server again, whatever has come of it before.
     pub(crate) fn gather_anew(&mut self) {
         let servers = self.interfaces.iter_mut().flat_map(|interface| &mut interface.servers);
@@ -222,12 +222,12 @@ impl Core {
 impl Session {
     fn add_reflexive(
         &mut self,
-        core: &mut Core,
+        shared: &mut Shared,
         interface: InterfaceId,
         server: SocketAddr,
         mapped: SocketAddr,
     ) {
-        let Some(interface) = core.interfaces.iter().find(|other| other.id == interface) else { return };
+        let Some(interface) = shared.interfaces.iter().find(|other| other.id == interface) else { return };
         // RFC 8445, Section 5.1.3: the same address with the same base is redundant, also that of the host.
         let base = interface.address;
         let known = |candidate: &LocalCandidate| candidate.address == mapped && candidate.base == base;
@@ -235,7 +235,7 @@ impl Session {
         if self.candidates.iter().any(known) || of_interface.count() > Config::MAX_STUN_SERVERS {
             return;
         }
-        let foundation = core.foundations.number(Kind::ServerReflexive, base.ip(), Some(server.ip()));
+        let foundation = shared.foundations.number(Kind::ServerReflexive, base.ip(), Some(server.ip()));
         self.candidates.push(LocalCandidate {
             interface: interface.id,
             kind: Kind::ServerReflexive,

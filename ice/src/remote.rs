@@ -6,13 +6,13 @@ use duologue_stun::canonical;
 
 use crate::agent::without_scope;
 use crate::candidate::{Kind, RemoteCandidate, can_pair, is_usable, priority};
-use crate::core::Core;
 use crate::gather::Interface;
 use crate::grammar::{Candidate, Protocol};
 use crate::pair::{Pair, PairCounters, PairState};
 use crate::path::{InterfaceId, PairId};
 use crate::role::Role;
 use crate::session::Session;
+use crate::shared::Shared;
 
 /// What became of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(crate) enum Accepted {
 
 impl Session {
     /// Whether the candidate is one to make pairs with.
-    pub(crate) fn accept_remote(&mut self, core: &mut Core, candidate: &Candidate) -> Accepted {
+    pub(crate) fn accept_remote(&mut self, shared: &mut Shared, candidate: &Candidate) -> Accepted {
         let Some(address) = candidate.socket_address().map(canonical).filter(|address| is_usable(*address))
         else {
             return Accepted::Ignored;
@@ -42,17 +42,17 @@ impl Session {
             // A signalled candidate that was found as peer-reflexive before: its pairs stay as they are.
             if known.kind == Kind::PeerReflexive && kind != Kind::PeerReflexive {
                 *known = RemoteCandidate { address, kind, priority: candidate.priority };
-                self.update_pairs(core.role, address, kind, candidate.priority);
+                self.update_pairs(shared.role, address, kind, candidate.priority);
             }
             return Accepted::Known;
         }
-        if self.remotes.len() >= usize::from(core.config.max_remote_candidates) {
+        if self.remotes.len() >= usize::from(shared.config.max_remote_candidates) {
             return Accepted::Ignored;
         }
         self.remotes.push(RemoteCandidate { address, kind, priority: candidate.priority });
         let index = self.remotes.len() - 1;
-        for interface in core.interfaces.iter().map(|interface| interface.id).collect::<Vec<_>>() {
-            self.pair_up(core, interface, index);
+        for interface in shared.interfaces.iter().map(|interface| interface.id).collect::<Vec<_>>() {
+            self.pair_up(shared, interface, index);
         }
         Accepted::New
     }
@@ -66,14 +66,14 @@ impl Session {
     }
 
     /// RFC 8445, Section 6.1.2.2: a pair of a signalled remote candidate and one of our bases.
-    pub(crate) fn pair_up(&mut self, core: &mut Core, interface: InterfaceId, remote: usize) {
-        let max = usize::from(core.config.max_pairs);
-        let Some(interface) = core.interfaces.iter().find(|other| other.id == interface) else { return };
+    pub(crate) fn pair_up(&mut self, shared: &mut Shared, interface: InterfaceId, remote: usize) {
+        let max = usize::from(shared.config.max_pairs);
+        let Some(interface) = shared.interfaces.iter().find(|other| other.id == interface) else { return };
         let Some(remote) = self.remotes.get(remote) else { return };
         if can_pair(interface.address.ip(), remote.address.ip()) {
-            let pair = new_pair(core.role, interface, remote);
+            let pair = new_pair(shared.role, interface, remote);
             if self.checklist.at(pair.interface, pair.remote).is_none() {
-                let _ = self.checklist.insert(&mut core.pair_ids, pair, max, false);
+                let _ = self.checklist.insert(&mut shared.pair_ids, pair, max, false);
             }
         }
     }

@@ -43,9 +43,9 @@ impl Agent {
         if self.is_closed() || self.sessions().any(is_known) {
             return;
         }
-        self.core.requests.remove_where(Request::is_gathering);
-        self.core.gather_anew();
-        let session = Session::new(&mut self.core, local, self.session.remote_lite);
+        self.shared.requests.remove_where(Request::is_gathering);
+        self.shared.gather_anew();
+        let session = Session::new(&mut self.shared, local, self.session.remote_lite);
         let newest = Box::new(std::mem::replace(&mut self.session, session));
         let (mut kept, gone) = match self.previous.take() {
             Some(oldest) if outlives(&oldest, &newest) => (oldest, Some(newest)),
@@ -54,7 +54,7 @@ impl Agent {
         kept.progress.quiet = false;
         self.previous = Some(kept);
         if let Some(gone) = gone {
-            self.core.requests.remove_where(|request| request.session() == Some(gone.id));
+            self.shared.requests.remove_where(|request| request.session() == Some(gone.id));
         }
         self.timers.set(Timer::Retirement, None);
         self.told.gathering_anew = true;
@@ -72,7 +72,7 @@ impl Agent {
         let now = self.advance(now);
         let Some(previous) = self.previous.take() else { return };
         let gone = std::mem::replace(&mut self.session, *previous);
-        self.core.requests.remove_where(|request| request.session() == Some(gone.id));
+        self.shared.requests.remove_where(|request| request.session() == Some(gone.id));
         self.session.progress.quiet = false;
         self.timers.set(Timer::Retirement, None);
         self.told.gathering_anew = false;
@@ -95,7 +95,7 @@ impl Agent {
         }
         if self.selected != best {
             self.selected = best;
-            self.core.stats.selected_pair_changes += u64::from(best.is_some());
+            self.shared.stats.selected_pair_changes += u64::from(best.is_some());
         }
     }
 
@@ -108,7 +108,7 @@ impl Agent {
 
     pub(crate) fn retire_previous(&mut self) {
         if let Some(previous) = self.previous.take() {
-            self.core.requests.remove_where(|request| request.session() == Some(previous.id));
+            self.shared.requests.remove_where(|request| request.session() == Some(previous.id));
         }
     }
 

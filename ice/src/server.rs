@@ -12,13 +12,13 @@ use duologue_stun::{
 
 use crate::agent::{Agent, without_scope};
 use crate::candidate::{Kind, RemoteCandidate, is_usable};
-use crate::core::Core;
 use crate::event::Discard;
 use crate::pair::{Consent, PairState};
 use crate::path::{InterfaceId, PairId, Path, SourceId};
 use crate::remote::new_pair;
 use crate::role::{Conflict, Role, conflict};
 use crate::session::Session;
+use crate::shared::Shared;
 use crate::transaction::{MAX_UNKNOWN, Response, ResponseKind};
 
 /// How many requests are remembered to tell replays.
@@ -53,7 +53,7 @@ impl Agent {
         {
             return Ok(Some((pair.source(), pair.qualified)));
         }
-        let interface = self.core.interface_at(path.local).ok_or(Discard::UnknownInterface)?;
+        let interface = self.shared.interface_at(path.local).ok_or(Discard::UnknownInterface)?;
         let (id, path) = (interface.id, Path::udp(interface.address, interface.scoped(path.remote)));
         if is_stun {
             return self.receive_stun(now, id, path, datagram).map(|()| None);
@@ -100,17 +100,17 @@ impl Agent {
         message: &Message<'_>,
     ) -> Result<(), Discard> {
         let user = message.username_local();
-        let Self { core, session, previous, .. } = self;
+        let Self { shared, session, previous, .. } = self;
         let mut sessions = std::iter::once(session).chain(previous.as_deref_mut());
         let session = sessions.find(|session| user == Some(session.local.ufrag().as_bytes()));
-        session.ok_or(Discard::UnknownUser)?.on_request(core, now, interface, path, message)
+        session.ok_or(Discard::UnknownUser)?.on_request(shared, now, interface, path, message)
     }
 }
 
 impl Session {
     fn on_request(
         &mut self,
-        core: &mut Core,
+        shared: &mut Shared,
         now: Instant,
         interface: InterfaceId,
         path: Path,
@@ -122,38 +122,38 @@ impl Session {
         message.verify_integrity(&*self.local_key).map_err(|_| Discard::BadIntegrity)?;
         let source = SourceId { interface, remote: path.remote };
         let (session, id) = (self.id, message.transaction_id());
-        let seen = core.recent.iter().find(|(other, _)| *other == id).map(|(_, source)| *source);
+        let seen = shared.recent.iter().find(|(other, _)| *other == id).map(|(_, source)| *source);
         if seen.is_some_and(|seen| seen != source) {
             return Err(Discard::Replayed);
         }
         let check = match read_check(message) {
             Ok(check) => check,
-            Err(kind) => return core.respond(Response { session, id, path, kind }),
+            Err(kind) => return shared.respond(Response { session, id, path, kind }),
         };
         if seen.is_some() {
             // A retransmission: the answer alone, as it would be now.
-            return core.respond(Response { session, id, path, kind: core.judge(&check).1 });
+            return shared.respond(Response { session, id, path, kind: shared.judge(&check).1 });
         }
-        let (verdict, kind) = core.judge(&check);
+        let (verdict, kind) = shared.judge(&check);
         if !is_usable(path.remote) {
             return Err(Discard::WrongSource);
         }
         if verdict == Conflict::Switch {
-            self.take_role(core, core.role.opposite());
+            self.take_role(shared, shared.role.opposite());
         }
-        core.respond(Response { session, id, path, kind })?;
-        core.remember(id, source);
-        core.stats.requests_received += 1;
+        shared.respond(Response { session, id, path, kind })?;
+        shared.remember(id, source);
+        shared.stats.requests_received += 1;
         self.progress.asked = true;
         let pair =
-            self.shown_pair(core, now, interface, path.remote, check.priority).ok_or(Discard::Limit)?;
+            self.shown_pair(shared, now, interface, path.remote, check.priority).ok_or(Discard::Limit)?;
         if let Some(pair) = self.checklist.get_mut(pair) {
             pair.heard = Some(now);
             pair.qualified = true;
             pair.counters.requests_received += 1;
         }
         if verdict != Conflict::Refuse {
-            self.follow_up(core, now, pair, check.nomination);
+            self.follow_up(shared, now, pair, check.nomination);
         }
         Ok(())
     }
@@ -161,7 +161,7 @@ impl Session {
     /// The pair that a check came on; a new one when its source is new (RFC 8445, Sections 7.3.1.3 and 7.3.1.4).
     fn shown_pair(
         &mut self,
-        core: &mut Core,
+        shared: &mut Shared,
         now: Instant,
         interface: InterfaceId,
         remote: SocketAddr,
@@ -178,26 +178,26 @@ impl Session {
         let address = without_scope(remote);
         let known = self.remotes.iter().position(|known| known.address == address);
         let found = RemoteCandidate { address, kind: Kind::PeerReflexive, priority };
-        let max = usize::from(core.config.max_pairs);
-        let base = core.interface(interface)?;
+        let max = usize::from(shared.config.max_pairs);
+        let base = shared.interface(interface)?;
         let pair = match known.and_then(|index| self.remotes.get(index)) {
-            Some(known) => new_pair(core.role, base, known),
-            None => new_pair(core.role, base, &found),
+            Some(known) => new_pair(shared.role, base, known),
+            None => new_pair(shared.role, base, &found),
         };
-        if known.is_none() && self.remotes.len() < usize::from(core.config.max_remote_candidates) {
+        if known.is_none() && self.remotes.len() < usize::from(shared.config.max_remote_candidates) {
             self.remotes.push(found);
         }
         if self.remote.is_some() && !self.progress.checking {
-            self.start_checking(core, now);
+            self.start_checking(shared, now);
         }
-        self.checklist.insert(&mut core.pair_ids, pair, max, true)
+        self.checklist.insert(&mut shared.pair_ids, pair, max, true)
     }
 
     /// RFC 8445, Sections 7.3.1.4 and 7.3.1.5: a triggered check, and the peer's nomination.
-    fn follow_up(&mut self, core: &mut Core, now: Instant, id: PairId, nomination: Option<u32>) {
-        let nomination = nomination.filter(|_| core.role == Role::Controlled);
-        let expires = now + core.consent_expiry();
-        let lite = core.config.lite;
+    fn follow_up(&mut self, shared: &mut Shared, now: Instant, id: PairId, nomination: Option<u32>) {
+        let nomination = nomination.filter(|_| shared.role == Role::Controlled);
+        let expires = now + shared.consent_expiry();
+        let lite = shared.config.lite;
         let Some(pair) = self.checklist.get_mut(id) else { return };
         if lite {
             // RFC 8445, Section 8.2: a lite agent takes what it is shown.
@@ -214,23 +214,23 @@ impl Session {
                 let first = pair.nomination.is_none();
                 pair.nomination = pair.nomination.max(nomination);
                 if first && nomination.is_some() {
-                    self.conclude(core, now);
+                    self.conclude(shared, now);
                 }
             }
             PairState::InProgress | PairState::Waiting | PairState::Failed => {
                 pair.pending_nomination = pair.pending_nomination.max(nomination);
-                if core.requests.has_unsent(id) {
+                if shared.requests.has_unsent(id) {
                     return;
                 }
                 pair.state = PairState::Waiting;
-                self.cancel_checks(core, now, id);
+                self.cancel_checks(shared, now, id);
                 self.checklist.trigger(id);
             }
         }
     }
 }
 
-impl Core {
+impl Shared {
     fn respond(&mut self, response: Response) -> Result<(), Discard> {
         if self.requests.respond(response) { Ok(()) } else { Err(Discard::Limit) }
     }

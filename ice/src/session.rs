@@ -8,12 +8,12 @@ use duologue_stun::crypto::HmacKey;
 
 use crate::candidate::{LocalCandidate, RemoteCandidate};
 use crate::checklist::Checklist;
-use crate::core::{Core, SessionId};
 use crate::credentials::Credentials;
 use crate::event::FailureReason;
 use crate::pair::Pair;
 use crate::path::{InterfaceId, PairId};
 use crate::role::Role;
+use crate::shared::{SessionId, Shared};
 use crate::timer::{Timer, Timers};
 
 /// What begins anew with a restart.
@@ -57,11 +57,12 @@ pub(crate) struct Progress {
 
 impl Session {
     /// A session in which nothing has happened. The host candidates are those of the interfaces present.
-    pub(crate) fn new(core: &mut Core, local: Credentials, remote_lite: bool) -> Self {
-        let local_key = core.config.crypto.key(local.pwd().as_bytes());
-        let candidates = (0..core.interfaces.len()).filter_map(|index| core.host_candidate(index)).collect();
+    pub(crate) fn new(shared: &mut Shared, local: Credentials, remote_lite: bool) -> Self {
+        let local_key = shared.config.crypto.key(local.pwd().as_bytes());
+        let candidates =
+            (0..shared.interfaces.len()).filter_map(|index| shared.host_candidate(index)).collect();
         Self {
-            id: core.next_session_id(),
+            id: shared.next_session_id(),
             local,
             local_key,
             remote: None,
@@ -69,15 +70,15 @@ impl Session {
             remote_done: false,
             candidates,
             remotes: Vec::new(),
-            checklist: Checklist::new(core.role),
+            checklist: Checklist::new(shared.role),
             timers: Timers::default(),
             progress: Progress::default(),
         }
     }
 
     /// RFC 8445, Section 6.1.1: a lite agent is controlled by a full one.
-    pub(crate) fn forced_role(&self, core: &Core) -> Option<Role> {
-        match (core.config.lite, self.remote_lite) {
+    pub(crate) fn forced_role(&self, shared: &Shared) -> Option<Role> {
+        match (shared.config.lite, self.remote_lite) {
             (false, true) => Some(Role::Controlling),
             (true, false) => Some(Role::Controlled),
             (true, true) | (false, false) => None,
@@ -85,8 +86,8 @@ impl Session {
     }
 
     /// RFC 8445, Section 7.2.5.1: with the role the priorities of all pairs change.
-    pub(crate) fn take_role(&mut self, core: &mut Core, role: Role) {
-        core.take_role(role);
+    pub(crate) fn take_role(&mut self, shared: &mut Shared, role: Role) {
+        shared.take_role(role);
         self.checklist.rank(role);
     }
 
@@ -98,42 +99,42 @@ impl Session {
         self.checklist.get(self.progress.selected?)
     }
 
-    pub(crate) fn start_checking(&mut self, core: &Core, now: Instant) {
+    pub(crate) fn start_checking(&mut self, shared: &Shared, now: Instant) {
         self.progress.checking = true;
-        self.restart_patience(core, now);
+        self.restart_patience(shared, now);
     }
 
     /// RFC 8863, Section 4: an agent does not fail before it has waited for peer-reflexive candidates.
-    pub(crate) fn restart_patience(&mut self, core: &Core, now: Instant) {
+    pub(crate) fn restart_patience(&mut self, shared: &Shared, now: Instant) {
         if self.has_failed() {
             return;
         }
-        self.progress.patience_over = core.config.patience.is_zero();
-        let deadline = now.checked_add(core.config.patience);
+        self.progress.patience_over = shared.config.patience.is_zero();
+        let deadline = now.checked_add(shared.config.patience);
         self.timers.set(Timer::Patience, deadline.filter(|_| !self.progress.patience_over));
     }
 
     /// An interface has gone: so have its candidates, its pairs and their requests.
-    pub(crate) fn remove_interface(&mut self, core: &mut Core, now: Instant, id: InterfaceId) {
+    pub(crate) fn remove_interface(&mut self, shared: &mut Shared, now: Instant, id: InterfaceId) {
         let Self { checklist, candidates, .. } = self;
         candidates.retain(|candidate| candidate.interface != id);
-        core.requests.remove_where(|request| {
+        shared.requests.remove_where(|request| {
             let pair = request.pair().and_then(|pair| checklist.get(pair));
             pair.is_some_and(|pair| pair.interface == id)
         });
         checklist.remove_interface(id);
         if self.progress.checking {
-            self.restart_patience(core, now);
+            self.restart_patience(shared, now);
         }
     }
 
     /// Takes what came of the time that has passed.
-    pub(crate) fn handle_timeout(&mut self, core: &mut Core, timer: Timer, now: Instant) -> bool {
+    pub(crate) fn handle_timeout(&mut self, shared: &mut Shared, timer: Timer, now: Instant) -> bool {
         let expired = self.timers.take_expired(timer, now);
         if expired {
             match timer {
-                Timer::Consent => self.on_consent_due(core, now),
-                Timer::Silence => self.on_silence(core, now),
+                Timer::Consent => self.on_consent_due(shared, now),
+                Timer::Silence => self.on_silence(shared, now),
                 Timer::Patience => self.progress.patience_over = true,
                 // What follows every input does what the others wait for.
                 Timer::Nomination
@@ -147,22 +148,22 @@ impl Session {
     }
 
     /// Nominates and selects, after an input.
-    pub(crate) fn settle(&mut self, core: &mut Core, now: Instant) {
-        self.checklist.rank(core.role);
+    pub(crate) fn settle(&mut self, shared: &mut Shared, now: Instant) {
+        self.checklist.rank(shared.role);
         if self.has_failed() {
             return;
         }
-        self.assume(core);
-        self.nominate(core, now);
-        self.select(core, now);
+        self.assume(shared);
+        self.nominate(shared, now);
+        self.select(shared, now);
     }
 
-    pub(crate) fn set_timers(&mut self, core: &Core, now: Instant) {
+    pub(crate) fn set_timers(&mut self, shared: &Shared, now: Instant) {
         if self.has_failed() {
             return;
         }
         self.timers.set(Timer::Consent, self.next_consent());
-        self.timers.set(Timer::Silence, self.next_silence(core, now));
+        self.timers.set(Timer::Silence, self.next_silence(shared, now));
     }
 
     /// Nothing is waited for or sent any more.

@@ -3,17 +3,17 @@
 use std::time::Instant;
 
 use crate::agent::Agent;
-use crate::core::Core;
 use crate::event::{Event, FailureReason, GatheringState, State};
 use crate::pair::Pair;
 use crate::path::{Path, SourceId};
 use crate::session::{Progress, Session};
+use crate::shared::Shared;
 
 impl Session {
-    fn working_state(&self, core: &Core, gathering: GatheringState, now: Instant) -> State {
+    fn working_state(&self, shared: &Shared, gathering: GatheringState, now: Instant) -> State {
         match self.selected() {
             _ if self.has_failed() => State::Disconnected,
-            Some(pair) if !pair.is_alive(now, core.config.disconnected_after) => State::Disconnected,
+            Some(pair) if !pair.is_alive(now, shared.config.disconnected_after) => State::Disconnected,
             Some(_) => {
                 // A pair that takes over from a nominated one is nothing that checking waits for.
                 let gathered = gathering == GatheringState::Complete;
@@ -27,17 +27,17 @@ impl Session {
     }
 
     /// Whether the session is beyond hope.
-    pub(crate) fn failure(&self, core: &Core, now: Instant) -> Option<FailureReason> {
+    pub(crate) fn failure(&self, shared: &Shared, now: Instant) -> Option<FailureReason> {
         let Progress { checking, patience_over, lost_consent, first_valid, .. } = self.progress;
         if !checking || self.remote.is_none() || self.checklist.iter().any(Pair::is_valid) {
             return None;
         }
-        let silence = core.config.disconnected_after;
+        let silence = shared.config.disconnected_after;
         if lost_consent && !self.checklist.iter().any(|pair| pair.is_pending() && pair.is_alive(now, silence))
         {
             return Some(FailureReason::ConsentLost);
         }
-        let pending = !core.config.lite && self.checklist.iter().any(Pair::is_pending);
+        let pending = !shared.config.lite && self.checklist.iter().any(Pair::is_pending);
         if pending || !patience_over {
             return None;
         }
@@ -54,12 +54,12 @@ impl Agent {
     /// `Checking`, as the W3C's states go on from `completed` and `disconnected`.
     pub(crate) fn working_state(&self, now: Instant) -> State {
         let gathering = self.gathering();
-        let newest = self.session.working_state(&self.core, gathering, now);
+        let newest = self.session.working_state(&self.shared, gathering, now);
         let Some(previous) = self.previous.as_deref().filter(|_| self.session.progress.selected.is_none())
         else {
             return newest;
         };
-        match previous.working_state(&self.core, gathering, now) {
+        match previous.working_state(&self.shared, gathering, now) {
             State::Connected | State::Completed => State::Connected,
             State::New => newest,
             _ if newest == State::Disconnected => newest,
@@ -85,9 +85,9 @@ impl Agent {
         if let Some((source, path)) = self.next_qualified() {
             return Some(Event::SourceQualified { source, path });
         }
-        if self.told.role != self.core.role {
-            self.told.role = self.core.role;
-            return Some(Event::RoleChanged(self.core.role));
+        if self.told.role != self.shared.role {
+            self.told.role = self.shared.role;
+            return Some(Event::RoleChanged(self.shared.role));
         }
         let Self { selected, state, .. } = *self;
         if let Some(pair) = selected.filter(|_| self.told.selected != selected) {

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use duologue_stun::{AttributeType, ErrorCode, Transaction, TransactionId};
 
-use crate::core::SessionId;
 use crate::event::TransactionReport;
 use crate::path::{InterfaceId, PairId, Path};
 use crate::role::Role;
+use crate::shared::SessionId;
 
 /// A request that has been decided, sent or not.
 #[derive(Debug)]

@@ -22,7 +22,7 @@ use crate::transaction::{Request, Requests};
 pub(crate) struct SessionId(u32);
 
 /// What outlives a restart.
-pub(crate) struct Core {
+pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
     pub(crate) now: Instant,
     pub(crate) rng: ChaCha12Rng,
@@ -54,7 +54,7 @@ impl PairIds {
     }
 }
 
-impl Core {
+impl Shared {
     pub(crate) fn new(config: Arc<Config>, seed: [u8; 32], now: Instant) -> Self {
         Self {
             config,
