@@ -1,20 +1,14 @@
 //! The public type: its inputs, its polls, and what happens after every input.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use duologue_stun::crypto::HmacKey;
-use duologue_stun::{TransactionId, canonical};
-use rand_chacha::ChaCha12Rng;
-use rand_core::{Rng, SeedableRng};
+use duologue_stun::canonical;
+use rand_core::Rng;
 
-use crate::candidate::{
-    Foundations, Kind, LocalCandidate, RemoteCandidate, is_usable, local_preference, priority,
-};
-use crate::checklist::Checklist;
+use crate::candidate::{is_usable, local_preference};
 use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::event::{
@@ -22,57 +16,26 @@ use crate::event::{
 };
 use crate::gather::Interface;
 use crate::grammar::Candidate;
-use crate::pair::PairStats;
-use crate::path::{InterfaceId, PairId, Path, Received, SendingPath, SourceId, Transmit};
+use crate::pair::{Pair, PairStats};
+use crate::path::{InterfaceId, PairId, Path, Received, SendingPath, Transmit};
 use crate::remote::Accepted;
 use crate::role::Role;
+use crate::session::{Remote, Session};
+use crate::shared::Shared;
 use crate::timer::{Timer, Timers};
-use crate::transaction::{Request, Requests};
 
 /// An ICE agent. See the crate's documentation for how to drive it.
 pub struct Agent {
-    pub(crate) config: Arc<Config>,
-    pub(crate) now: Instant,
-    pub(crate) rng: ChaCha12Rng,
-    pub(crate) role: Role,
-    pub(crate) tie_breaker: u64,
-    pub(crate) local: Credentials,
-    pub(crate) local_key: Box<dyn HmacKey>,
-    pub(crate) remote: Option<Remote>,
-    pub(crate) remote_lite: bool,
-    pub(crate) remote_done: bool,
-    pub(crate) interfaces: Vec<Interface>,
-    pub(crate) next_interface: u32,
-    pub(crate) candidates: Vec<LocalCandidate>,
-    pub(crate) remotes: Vec<RemoteCandidate>,
-    pub(crate) foundations: Foundations,
-    pub(crate) checklist: Checklist,
-    pub(crate) requests: Requests,
-    pub(crate) recent: VecDeque<(TransactionId, SourceId)>,
-    pub(crate) timers: Timers,
-    pub(crate) progress: Progress,
-    pub(crate) told: Told,
-    pub(crate) stats: Stats,
-}
-
-/// The peer's credentials, and its password set up as a key.
-pub(crate) struct Remote {
-    pub(crate) credentials: Credentials,
-    pub(crate) key: Box<dyn HmacKey>,
-}
-
-/// How far the session has come.
-#[derive(Debug)]
-pub(crate) struct Progress {
+    pub(crate) shared: Shared,
+    /// The newest session.
+    pub(crate) session: Session,
+    /// The one before, while a restart is under way. Boxed: most of the time there is none.
+    pub(crate) previous: Option<Box<Session>>,
     pub(crate) state: State,
+    /// The pair of either session that payload leaves on.
     pub(crate) selected: Option<PairId>,
-    pub(crate) last_check: Option<Instant>,
-    pub(crate) checks: u32,
-    pub(crate) checking: bool,
-    pub(crate) patience_over: bool,
-    pub(crate) first_valid: Option<Instant>,
-    pub(crate) lost_consent: bool,
-    pub(crate) concluded: bool,
+    pub(crate) timers: Timers,
+    pub(crate) told: Told,
 }
 
 /// What has been told by events, and whether there may be more to tell.
@@ -80,18 +43,22 @@ pub(crate) struct Progress {
 pub(crate) struct Told {
     pub(crate) dirty: bool,
     pub(crate) gathering: GatheringState,
+    /// A restart is to be told as gathering anew, even if there is nobody to ask.
+    pub(crate) gathering_anew: bool,
     pub(crate) state: State,
     pub(crate) role: Role,
     pub(crate) selected: Option<PairId>,
+    /// Whether there was a session before the newest when this was last looked at.
+    pub(crate) previous: bool,
     pub(crate) closed: bool,
 }
 
 impl fmt::Debug for Agent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Agent")
-            .field("state", &self.progress.state)
-            .field("role", &self.role)
-            .field("pairs", &self.checklist.iter().count())
+            .field("state", &self.state)
+            .field("role", &self.shared.role)
+            .field("pairs", &self.pairs().count())
             .finish_non_exhaustive()
     }
 }
@@ -101,85 +68,75 @@ impl Agent {
     /// nothing else. Its role is controlled until [`Self::set_role`].
     #[must_use]
     pub fn new(config: Arc<Config>, seed: [u8; 32], now: Instant) -> Self {
-        let mut rng = ChaCha12Rng::from_seed(seed);
-        let local = Credentials::random(&mut rng);
-        let local_key = config.crypto.key(local.pwd().as_bytes());
+        let mut shared = Shared::new(config, seed, now);
+        let local = Credentials::random(&mut shared.rng);
+        shared.tie_breaker = shared.rng.next_u64();
         Self {
-            now,
-            role: Role::Controlled,
-            tie_breaker: rng.next_u64(),
-            rng,
-            local,
-            local_key,
-            config,
-            remote: None,
-            remote_lite: false,
-            remote_done: false,
-            interfaces: Vec::new(),
-            next_interface: 0,
-            candidates: Vec::new(),
-            remotes: Vec::new(),
-            foundations: Foundations::default(),
-            checklist: Checklist::default(),
-            requests: Requests::default(),
-            recent: VecDeque::new(),
+            session: Session::new(&mut shared, local, false),
+            shared,
+            previous: None,
+            state: State::New,
+            selected: None,
             timers: Timers::default(),
-            progress: Progress {
-                state: State::New,
-                selected: None,
-                last_check: None,
-                checks: 0,
-                checking: false,
-                patience_over: false,
-                first_valid: None,
-                lost_consent: false,
-                concluded: false,
-            },
             told: Told {
                 dirty: false,
                 gathering: GatheringState::New,
+                gathering_anew: false,
                 state: State::New,
                 role: Role::Controlled,
                 selected: None,
+                previous: false,
                 closed: false,
             },
-            stats: Stats::default(),
         }
     }
 
-    /// Our user name fragment and password, to be signalled to the peer.
+    /// Our user name fragment and password, to be signalled to the peer: the newest session's.
     #[must_use]
     pub const fn local_credentials(&self) -> &Credentials {
-        &self.local
+        &self.session.local
     }
 
-    /// The candidates that [`Event::LocalCandidate`] has told, or will: all there are so far.
+    /// The user name fragments at which checks are answered: the newest session's, and during a restart that of the
+    /// session before. The set changes with [`Self::restart`], [`Self::abandon_restart`] and
+    /// [`Event::PreviousSessionEnded`] alone.
+    pub fn local_ufrags(&self) -> impl Iterator<Item = &str> {
+        let previous = self.previous.as_deref().filter(|session| !session.has_failed());
+        std::iter::once(&self.session).chain(previous).map(|session| session.local.ufrag())
+    }
+
+    /// The candidates of the newest session that [`Event::LocalCandidate`] has told, or will: all there are so far.
     pub fn local_candidates(&self) -> impl Iterator<Item = Candidate> {
-        self.candidates.iter().map(|candidate| candidate.to_signalled(self.local.ufrag()))
+        let ufrag = self.session.local.ufrag();
+        self.session.candidates.iter().map(|candidate| candidate.to_signalled(ufrag))
     }
 
-    /// Takes the peer's credentials from its description. Checks start with them; those that the peer sent before have been
-    /// answered, and are followed up now.
+    /// Takes the peer's credentials for the newest session from its description. Checks start with them; those that the
+    /// peer sent before have been answered, and are followed up now.
     ///
     /// # Errors
-    /// Other credentials are set already, or the agent has been closed; nothing changes.
+    /// Other credentials are set already in this session, they are those of the session before, or the agent has been
+    /// closed; nothing changes.
     pub fn set_remote_credentials(
         &mut self,
         now: Instant,
         credentials: Credentials,
     ) -> Result<(), RemoteCredentialsError> {
         let now = self.advance(now);
-        if self.progress.state == State::Closed {
+        if self.is_closed() {
             return Err(RemoteCredentialsError::Closed);
         }
-        if let Some(remote) = &self.remote {
+        if let Some(remote) = &self.session.remote {
             let same = remote.credentials == credentials;
             return if same { Ok(()) } else { Err(RemoteCredentialsError::Restart) };
         }
-        let key = self.config.crypto.key(credentials.pwd().as_bytes());
-        self.remote = Some(Remote { credentials, key });
-        if self.progress.checking || self.checklist.iter().next().is_some() {
-            self.start_checking(now);
+        if self.previous_remote().is_some_and(|known| *known == credentials) {
+            return Err(RemoteCredentialsError::Unchanged);
+        }
+        let key = self.shared.config.crypto.key(credentials.pwd().as_bytes());
+        self.session.remote = Some(Remote { credentials, key });
+        if self.session.progress.checking || self.session.checklist.iter().next().is_some() {
+            self.session.start_checking(&self.shared, now);
         }
         self.settle(now);
         Ok(())
@@ -192,19 +149,19 @@ impl Agent {
         if self.is_closed() {
             return;
         }
-        self.take_role(self.forced_role().unwrap_or(role));
-        self.told.role = self.role;
+        self.take_role(self.session.forced_role(&self.shared).unwrap_or(role));
+        self.told.role = self.shared.role;
         self.settle(now);
     }
 
-    /// Says whether the peer's description has `a=ice-lite`.
+    /// Says whether the peer's description has `a=ice-lite`. A restart keeps it until told otherwise.
     pub fn set_remote_lite(&mut self, now: Instant, lite: bool) {
         let now = self.advance(now);
         if self.is_closed() {
             return;
         }
-        self.remote_lite = lite;
-        if let Some(role) = self.forced_role() {
+        self.session.remote_lite = lite;
+        if let Some(role) = self.session.forced_role(&self.shared) {
             self.take_role(role);
             self.told.role = role;
         }
@@ -223,35 +180,28 @@ impl Agent {
     ) -> Result<InterfaceId, InterfaceError> {
         let now = self.advance(now);
         let address = canonical(address);
-        if self.progress.state == State::Closed {
+        if self.is_closed() {
             return Err(InterfaceError::Closed);
         }
         if !is_usable(address) {
             return Err(InterfaceError::Unusable(address));
         }
-        if self.interface_at(address).is_some() {
+        if self.shared.interface_at(address).is_some() {
             return Err(InterfaceError::Duplicate(address));
         }
-        if self.interfaces.len() >= usize::from(self.config.max_interfaces) {
+        if self.shared.interfaces.len() >= usize::from(self.shared.config.max_interfaces) {
             return Err(InterfaceError::Limit);
         }
-        let id = InterfaceId(self.next_interface);
-        let preference = local_preference(address.ip(), self.next_interface);
-        self.next_interface = self.next_interface.wrapping_add(1);
-        let foundation = self.foundations.number(Kind::Host, address.ip(), None);
-        self.interfaces.push(Interface::new(id, address, preference, &self.config));
-        self.candidates.push(LocalCandidate {
-            interface: id,
-            kind: Kind::Host,
-            address,
-            base: address,
-            priority: priority(Kind::Host, preference),
-            foundation,
-            announced: false,
+        let (id, index) = self.shared.next_interface_id();
+        let preference = local_preference(address.ip(), index);
+        let interface = Interface::new(id, address, preference, &self.shared.config);
+        self.shared.interfaces.push(interface);
+        self.each_session(|session, shared| {
+            session.candidates.extend(shared.host_candidate(shared.interfaces.len().saturating_sub(1)));
+            for remote in 0..session.remotes.len() {
+                session.pair_up(shared, id, remote);
+            }
         });
-        for index in 0..self.remotes.len() {
-            self.pair_up(id, index);
-        }
         self.settle(now);
         Ok(id)
     }
@@ -262,49 +212,44 @@ impl Agent {
         if self.is_closed() {
             return;
         }
-        self.interfaces.retain(|interface| interface.id != id);
-        self.candidates.retain(|candidate| candidate.interface != id);
-        let Self { checklist, requests, .. } = self;
-        requests.remove_where(|request| match request.pair() {
-            Some(pair) => checklist.get(pair).is_some_and(|pair| pair.interface == id),
-            None => request.is_gathering_on(id),
-        });
-        checklist.remove_interface(id);
-        if self.progress.checking {
-            self.restart_patience(now);
-        }
+        self.shared.interfaces.retain(|interface| interface.id != id);
+        self.shared.requests.remove_where(|request| request.is_gathering_on(id));
+        self.each_session(|session, shared| session.remove_interface(shared, now, id));
         self.settle(now);
     }
 
     /// Takes a candidate from the peer's description or trickled after it, in any order with the credentials. Names, other
     /// transports, components above 1 and candidates of another generation are counted and ignored: the peer's checks
-    /// show what they hide.
+    /// show what they hide. It belongs to the newest session.
     pub fn add_remote_candidate(&mut self, now: Instant, candidate: &Candidate) {
         let now = self.advance(now);
         if self.is_closed() {
             return;
         }
-        match self.accept_remote(candidate) {
-            Accepted::New => self.start_checking(now),
+        let stale = candidate.ufrag().is_some_and(|ufrag| self.is_stale(ufrag));
+        let Self { shared, session, .. } = self;
+        let accepted = if stale { Accepted::Ignored } else { session.accept_remote(shared, candidate) };
+        match accepted {
+            Accepted::New => session.start_checking(shared, now),
             // Told again, as descriptions do: patience does not begin anew.
             Accepted::Known => {}
             Accepted::Ignored => {
-                self.stats.candidates_ignored += 1;
-                if !self.progress.checking {
-                    self.start_checking(now);
+                shared.stats.candidates_ignored += 1;
+                if !session.progress.checking && !stale {
+                    session.start_checking(shared, now);
                 }
             }
         }
         self.settle(now);
     }
 
-    /// The peer has no further candidates.
+    /// The peer has no further candidates for the newest session.
     pub fn end_of_remote_candidates(&mut self, now: Instant) {
         let now = self.advance(now);
-        if !self.remote_done && !self.is_closed() {
-            self.remote_done = true;
-            if !self.progress.checking {
-                self.start_checking(now);
+        if !self.session.remote_done && !self.is_closed() {
+            self.session.remote_done = true;
+            if !self.session.progress.checking {
+                self.session.start_checking(&self.shared, now);
             }
         }
         self.settle(now);
@@ -329,7 +274,7 @@ impl Agent {
                 Ok(Received::Consumed)
             }
             Err(reason) => {
-                self.stats.count(reason);
+                self.shared.stats.count(reason);
                 Err(reason)
             }
         }
@@ -340,19 +285,18 @@ impl Agent {
         let now = self.advance(now);
         let mut due = false;
         for timer in Timer::ALL {
-            if !self.timers.take_expired(timer, now) {
-                continue;
+            if self.timers.take_expired(timer, now) {
+                due = true;
+                match timer {
+                    Timer::Transaction => self.on_transactions_due(now),
+                    Timer::Binding => self.shared.on_bindings_due(now),
+                    Timer::Retirement => self.retire_previous(),
+                    // `settle` does what these wait for, or they are the sessions'.
+                    Timer::Pacing | Timer::Nomination | Timer::Consent | Timer::Silence | Timer::Patience => {
+                    }
+                }
             }
-            due = true;
-            match timer {
-                // `settle` does what these wait for.
-                Timer::Pacing | Timer::Nomination => {}
-                Timer::Transaction => self.on_transactions_due(now),
-                Timer::Consent => self.on_consent_due(now),
-                Timer::Silence => self.on_silence(now),
-                Timer::Patience => self.progress.patience_over = true,
-                Timer::Binding => self.on_bindings_due(now),
-            }
+            self.each_session(|session, shared| due |= session.handle_timeout(shared, timer, now));
         }
         if due {
             self.settle(now);
@@ -370,7 +314,8 @@ impl Agent {
     /// When [`Self::handle_timeout`] is due. `None` waits for input.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next()
+        let sessions = self.sessions().filter_map(|session| session.timers.next());
+        sessions.chain(self.timers.next()).min()
     }
 
     /// The next thing to know.
@@ -387,109 +332,90 @@ impl Agent {
     /// The next change to the set of transaction ids whose responses belong to this agent.
     #[must_use]
     pub fn poll_transaction(&mut self) -> Option<TransactionReport> {
-        self.requests.poll_report()
+        self.shared.requests.poll_report()
     }
 
-    /// Where payload goes: the first pair that works at once, later the nominated one. `None` without consent.
+    /// Where payload goes: the first pair that works at once, later the nominated one. During a restart that is a pair
+    /// of the session before until the newest one has a pair that works. `None` without consent.
     #[must_use]
     pub fn sending_path(&self) -> Option<SendingPath> {
-        let pair = self.checklist.get(self.progress.selected?)?;
+        let pair = self.selected_pair()?;
         Some(SendingPath { path: pair.path(), pair: pair.id })
     }
 
     /// The smoothed round-trip time of the sending path, once measured.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
-        self.checklist.get(self.progress.selected?)?.round_trip
+        self.selected_pair()?.round_trip
     }
 
     /// The state of the connection.
     #[must_use]
     pub const fn state(&self) -> State {
-        self.progress.state
+        self.state
     }
 
     /// The role as it is now.
     #[must_use]
     pub const fn role(&self) -> Role {
-        self.role
+        self.shared.role
     }
 
-    /// Every pair.
+    /// Every pair, during a restart those of both sessions.
     pub fn pairs(&self) -> impl Iterator<Item = PairStats> {
-        self.checklist.iter().map(|pair| pair.stats(self.progress.selected))
+        let pairs = self.sessions().flat_map(|session| session.checklist.iter());
+        pairs.map(|pair| pair.stats(self.selected))
     }
 
     /// Counters since the start.
     #[must_use]
     pub const fn stats(&self) -> Stats {
-        self.stats
+        self.shared.stats
     }
 
     /// Ends the agent: nothing is sent any more, and [`Event::Closed`] is the last event.
     pub fn close(&mut self, now: Instant) {
         self.advance(now);
-        if self.progress.state != State::Closed {
+        if !self.is_closed() {
             self.stop(State::Closed);
         }
     }
 }
 
 impl Agent {
-    fn advance(&mut self, now: Instant) -> Instant {
-        self.now = self.now.max(now);
-        self.now
+    pub(crate) fn advance(&mut self, now: Instant) -> Instant {
+        self.shared.now = self.shared.now.max(now);
+        self.shared.now
     }
 
-    const fn is_closed(&self) -> bool {
-        matches!(self.progress.state, State::Closed)
+    pub(crate) const fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
     }
 
     pub(crate) const fn is_over(&self) -> bool {
-        matches!(self.progress.state, State::Closed | State::Failed(_))
+        matches!(self.state, State::Closed | State::Failed(_))
     }
 
-    pub(crate) fn interface_at(&self, address: SocketAddr) -> Option<&Interface> {
-        self.interfaces.iter().find(|interface| interface.is_at(address))
+    /// The newest session, then the one before.
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = &Session> {
+        std::iter::once(&self.session).chain(self.previous.as_deref())
     }
 
-    pub(crate) fn random_id(&mut self) -> TransactionId {
-        let mut id = [0; 12];
-        self.rng.fill_bytes(&mut id);
-        TransactionId(id)
-    }
-
-    /// RFC 8445, Section 6.1.1: a lite agent is controlled by a full one.
-    fn forced_role(&self) -> Option<Role> {
-        match (self.config.lite, self.remote_lite) {
-            (false, true) => Some(Role::Controlling),
-            (true, false) => Some(Role::Controlled),
-            (true, true) | (false, false) => None,
+    pub(crate) fn each_session(&mut self, mut act: impl FnMut(&mut Session, &mut Shared)) {
+        act(&mut self.session, &mut self.shared);
+        if let Some(previous) = &mut self.previous {
+            act(previous, &mut self.shared);
         }
     }
 
-    /// RFC 8445, Section 7.2.5.1: with the role the priorities of all pairs change.
-    pub(crate) fn take_role(&mut self, role: Role) {
-        if self.role != role {
-            self.role = role;
-            self.requests.remove_where(Request::is_nomination);
-            self.checklist.iter_mut().for_each(|pair| pair.set_priority(role));
-        }
+    pub(crate) fn selected_pair(&self) -> Option<&Pair> {
+        let selected = self.selected?;
+        self.sessions().find_map(|session| session.checklist.get(selected))
     }
 
-    pub(crate) fn start_checking(&mut self, now: Instant) {
-        self.progress.checking = true;
-        self.restart_patience(now);
-    }
-
-    /// RFC 8863, Section 4: an agent does not fail before it has waited for peer-reflexive candidates.
-    fn restart_patience(&mut self, now: Instant) {
-        if self.is_over() {
-            return;
-        }
-        self.progress.patience_over = self.config.patience.is_zero();
-        let deadline = now.checked_add(self.config.patience);
-        self.timers.set(Timer::Patience, deadline.filter(|_| !self.progress.patience_over));
+    fn take_role(&mut self, role: Role) {
+        self.shared.take_role(role);
+        self.each_session(|session, shared| session.checklist.rank(shared.role));
     }
 
     /// Brings everything into line after an input.
@@ -498,34 +424,39 @@ impl Agent {
         if self.is_over() {
             return;
         }
+        self.each_session(|session, shared| session.checklist.rank(shared.role));
         self.pace(now);
-        self.assume();
-        self.nominate(now);
-        self.select(now);
-        match self.failure(now) {
+        self.each_session(|session, shared| session.settle(shared, now));
+        self.choose(now);
+        match self.session.failure(&self.shared, now) {
             Some(reason) => self.stop(State::Failed(reason)),
             None => {
-                self.progress.state = self.working_state(now);
+                self.state = self.working_state(now);
                 self.set_timers(now);
             }
         }
     }
 
-    fn stop(&mut self, state: State) {
-        self.progress.state = state;
-        self.progress.selected = None;
+    pub(crate) fn stop(&mut self, state: State) {
+        if let State::Failed(reason) = state {
+            self.session.progress.failed = Some(reason);
+            self.shared.end_gathering();
+        }
+        self.state = state;
+        self.selected = None;
+        self.previous = None;
+        self.session.stop();
         self.timers.clear();
-        self.requests.clear();
-        self.checklist.clear_triggered();
+        self.shared.requests.clear();
         self.told.dirty = true;
     }
 
     fn set_timers(&mut self, now: Instant) {
         self.timers.set(Timer::Pacing, self.next_pace());
-        self.timers.set(Timer::Transaction, self.requests.next_deadline());
-        self.timers.set(Timer::Consent, self.next_consent());
-        self.timers.set(Timer::Silence, self.next_silence(now));
-        self.timers.set(Timer::Binding, self.next_binding(now));
+        self.timers.set(Timer::Transaction, self.shared.requests.next_deadline());
+        let nominated = self.session.has_nominated(&self.shared);
+        self.timers.set(Timer::Binding, self.shared.next_binding(now).filter(|_| !nominated));
+        self.each_session(|session, shared| session.set_timers(shared, now));
     }
 }
 

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use duologue_stun::{
-    Class, ErrorCode, Message, Method, Retransmission, Transaction, TransactionStep, WriteError, Writer,
-    canonical, write_binding_request,
+    Class, ErrorCode, Message, Method, Retransmission, Transaction, TransactionId, TransactionStep,
+    WriteError, Writer, canonical, write_binding_request,
 };
 
 use crate::agent::Agent;
@@ -14,6 +14,8 @@ use crate::event::Discard;
 use crate::pair::{Consent, PairState};
 use crate::path::{PairId, Path, Transmit};
 use crate::role::Role;
+use crate::session::Session;
+use crate::shared::{SessionId, Shared};
 use crate::timer::Timer;
 use crate::transaction::{CheckKind, Outgoing, Purpose, Request, Response, ResponseKind};
 
@@ -30,75 +32,231 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 const CANCELLED_LIFE: Duration = Duration::from_secs(3);
 
 impl Agent {
-    /// When the next new request may leave, should there be one.
+    /// When the next new request of either session may leave, should there be one.
     pub(crate) fn next_pace(&self) -> Option<Instant> {
-        let is_fast = self.progress.checks < u32::from(self.config.fast_checks);
-        let gap = if self.can_check() && self.checklist.has_triggered() || self.has_query_due() || is_fast {
+        let shared = &self.shared;
+        let is_fast = self.session.progress.checks < u32::from(shared.config.fast_checks);
+        let is_triggered = self.sessions().any(|session| session.has_triggered(shared));
+        let gap = if is_triggered || shared.has_query_due() || is_fast {
             MIN_PACING
         } else {
-            self.config.pacing.max(MIN_PACING)
+            shared.config.pacing.max(MIN_PACING)
         };
-        let wanted = self.has_query_due() || self.can_check() && self.has_check();
-        wanted.then(|| self.progress.last_check.map_or(self.now, |last| last + gap))
+        let wanted = shared.has_query_due() || self.sessions().any(|session| session.has_check(shared));
+        wanted.then(|| shared.last_check.map_or(shared.now, |last| last + gap))
     }
 
     /// Starts one request if its time has come: a triggered check, a question to a server, or an ordinary check
-    /// (RFC 8445, Section 6.1.4.2).
+    /// (RFC 8445, Section 6.1.4.2). Of two sessions the newest comes first.
     pub(crate) fn pace(&mut self, now: Instant) {
         if self.next_pace().is_none_or(|at| now < at) {
             return;
         }
-        let started = self.start_triggered() || self.start_query() || self.start_ordinary();
+        let Self { shared, session, previous, .. } = self;
+        let mut previous = previous.as_deref_mut();
+        let started = session.start_triggered(shared)
+            || previous.as_deref_mut().is_some_and(|session| session.start_triggered(shared))
+            || shared.start_query()
+            || session.start_ordinary(shared)
+            || previous.is_some_and(|session| session.start_ordinary(shared));
         if started {
-            self.progress.checks = self.progress.checks.saturating_add(1);
+            session.progress.checks = session.progress.checks.saturating_add(1);
         }
         // Without room in the table the next attempt is a pace later too.
-        self.progress.last_check = Some(now);
+        shared.last_check = Some(now);
     }
 
-    fn can_check(&self) -> bool {
-        self.remote.is_some() && !self.config.lite
+    pub(crate) fn write_next(&mut self, now: Instant, max_len: usize, out: &mut Vec<u8>) -> Option<Transmit> {
+        loop {
+            let outgoing = self.shared.requests.next_outgoing()?;
+            let start = out.len();
+            let written = match outgoing {
+                Outgoing::Response(response) => {
+                    self.session_by_id(response.session).map(|session| session.write_response(&response, out))
+                }
+                Outgoing::Request(id) => match self.shared.requests.get(id) {
+                    Some(request) if request.cancelled.is_none() => self.write_request(request, out),
+                    _ => continue,
+                },
+            };
+            let Some((path, Ok(len))) = written else { continue };
+            if len > max_len {
+                out.truncate(start);
+                self.shared.requests.put_back(outgoing);
+                return None;
+            }
+            self.on_written(now, &outgoing);
+            return Some(Transmit { path, len });
+        }
     }
 
-    fn has_check(&self) -> bool {
-        self.checklist.has_triggered() || self.ordinary().is_some()
+    fn on_written(&mut self, now: Instant, outgoing: &Outgoing) {
+        let mut stats = self.shared.stats;
+        match *outgoing {
+            Outgoing::Response(Response { session, path, .. }) => {
+                stats.responses_sent += 1;
+                if let Some((session, _)) = self.split(session)
+                    && let Some(pair) = session.checklist.iter_mut().find(|pair| pair.path() == path)
+                {
+                    pair.counters.responses_sent += 1;
+                }
+            }
+            Outgoing::Request(id) => {
+                let Some(request) = self.shared.requests.get_mut(id) else { return };
+                request.timing.on_sent(now);
+                if let Purpose::Check { session, pair, kind, .. } = request.purpose {
+                    let consent = u64::from(kind == CheckKind::Consent);
+                    stats.requests_sent += 1;
+                    stats.consent_requests_sent += consent;
+                    if let Some((session, _)) = self.split(session)
+                        && let Some(pair) = session.checklist.get_mut(pair)
+                    {
+                        pair.counters.requests_sent += 1;
+                        pair.counters.consent_requests_sent += consent;
+                    }
+                }
+                self.timers.set(Timer::Transaction, self.shared.requests.next_deadline());
+            }
+        }
+        self.shared.stats = stats;
+    }
+
+    fn write_request(
+        &self,
+        request: &Request,
+        out: &mut Vec<u8>,
+    ) -> Option<(Path, Result<usize, WriteError>)> {
+        let written = match request.purpose {
+            Purpose::Gather { .. } => write_binding_request(out, request.id),
+            Purpose::Check { session, pair, kind, role } => {
+                let session = self.session_by_id(session)?;
+                session.write_check(&self.shared, request.id, pair, kind, role, out)?
+            }
+        };
+        Some((request.path, written))
+    }
+
+    pub(crate) fn on_transactions_due(&mut self, now: Instant) {
+        while let Some(id) = self.shared.requests.due(now) {
+            let Some(request) = self.shared.requests.get_mut(id) else { break };
+            let step = match request.cancelled {
+                Some(_) => {
+                    let _ = self.shared.requests.remove(id);
+                    continue;
+                }
+                None => request.timing.handle_timeout(now),
+            };
+            match step {
+                TransactionStep::Retransmit => self.shared.requests.requeue(id),
+                TransactionStep::TimedOut | TransactionStep::Wait => {
+                    if let Some(request) = self.shared.requests.remove(id) {
+                        self.on_timed_out(&request);
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_timed_out(&mut self, request: &Request) {
+        match request.purpose {
+            Purpose::Gather { interface, server } => self.shared.on_query_failed(interface, server),
+            Purpose::Check { session, pair, kind, .. } => {
+                if let Some((session, shared)) = self.split(session) {
+                    session.on_timed_out(shared, pair, kind);
+                }
+            }
+        }
+    }
+
+    /// RFC 8445, Section 7.2.5; a response from elsewhere than the request went to changes nothing, since it may be
+    /// a replay.
+    pub(crate) fn on_response(
+        &mut self,
+        now: Instant,
+        path: Path,
+        message: &Message<'_>,
+    ) -> Result<(), Discard> {
+        let request =
+            self.shared.requests.get(message.transaction_id()).ok_or(Discard::UnknownTransaction)?;
+        if request.path.remote != path.remote || request.path.local != path.local {
+            return Err(Discard::WrongSource);
+        }
+        if request.timing.transmissions() == 0 {
+            return Err(Discard::UnknownTransaction);
+        }
+        match request.purpose {
+            Purpose::Gather { interface, server } => {
+                let _ = self.shared.requests.remove(message.transaction_id());
+                self.on_query_answered(now, interface, server, message)
+            }
+            Purpose::Check { session, pair, kind, role } => {
+                let (session, shared) = self.split(session).ok_or(Discard::UnknownTransaction)?;
+                session.on_response(shared, now, (pair, kind, role), message)
+            }
+        }
+    }
+
+    fn session_by_id(&self, id: SessionId) -> Option<&Session> {
+        self.sessions().find(|session| session.id == id)
+    }
+
+    fn split(&mut self, id: SessionId) -> Option<(&mut Session, &mut Shared)> {
+        let Self { shared, session, previous, .. } = self;
+        let mut sessions = std::iter::once(session).chain(previous.as_deref_mut());
+        Some((sessions.find(|session| session.id == id)?, shared))
+    }
+}
+
+impl Shared {
+    pub(crate) fn retransmission(&self) -> Retransmission {
+        Retransmission { rto: self.config.rto.max(MIN_RTO), ..Retransmission::default() }
+    }
+}
+
+impl Session {
+    fn can_check(&self, shared: &Shared) -> bool {
+        self.remote.is_some() && !shared.config.lite && !self.progress.quiet && !self.has_failed()
+    }
+
+    fn has_triggered(&self, shared: &Shared) -> bool {
+        self.can_check(shared) && self.checklist.has_triggered()
+    }
+
+    fn has_check(&self, shared: &Shared) -> bool {
+        self.has_triggered(shared) || self.ordinary(shared).is_some()
     }
 
     /// The next ordinary check. None while a nominated pair works (RFC 8445, Section 8.1.2).
-    fn ordinary(&self) -> Option<PairId> {
-        if !self.can_check() || self.has_nominated() {
+    fn ordinary(&self, shared: &Shared) -> Option<PairId> {
+        if !self.can_check(shared) || self.has_nominated(shared) {
             return None;
         }
         self.checklist.next_ordinary()
     }
 
-    fn start_triggered(&mut self) -> bool {
-        while self.can_check() {
+    fn start_triggered(&mut self, shared: &mut Shared) -> bool {
+        while self.can_check(shared) {
             let Some(id) = self.checklist.next_triggered() else { break };
             let waits = self.checklist.get(id).is_some_and(|pair| pair.state == PairState::Waiting);
-            if waits && self.start_check(id, CheckKind::Connectivity) {
+            if waits && self.start_check(shared, id, CheckKind::Connectivity) {
                 return true;
             }
         }
         false
     }
 
-    fn start_ordinary(&mut self) -> bool {
-        self.ordinary().is_some_and(|id| self.start_check(id, CheckKind::Connectivity))
-    }
-
-    pub(crate) fn retransmission(&self) -> Retransmission {
-        Retransmission { rto: self.config.rto.max(MIN_RTO), ..Retransmission::default() }
+    fn start_ordinary(&mut self, shared: &mut Shared) -> bool {
+        self.ordinary(shared).is_some_and(|id| self.start_check(shared, id, CheckKind::Connectivity))
     }
 
     /// Decides a check of a pair; its bytes are written when they can leave.
-    pub(crate) fn start_check(&mut self, pair: PairId, kind: CheckKind) -> bool {
-        if !self.requests.has_room() || !self.can_check() {
+    pub(crate) fn start_check(&mut self, shared: &mut Shared, pair: PairId, kind: CheckKind) -> bool {
+        if !shared.requests.has_room() || !self.can_check(shared) {
             return false;
         }
-        let id = self.random_id();
-        let retransmission = self.retransmission();
-        let role = self.role;
+        let id = shared.random_id();
+        let retransmission = shared.retransmission();
+        let role = shared.role;
         let Some(pair) = self.checklist.get_mut(pair) else { return false };
         let retransmission = match kind {
             CheckKind::Connectivity | CheckKind::Nomination => {
@@ -117,91 +275,39 @@ impl Agent {
             pair.state = PairState::InProgress;
         }
         let path = pair.path();
-        let purpose = Purpose::Check { pair: pair.id, kind, role };
+        let purpose = Purpose::Check { session: self.id, pair: pair.id, kind, role };
         let timing = Transaction::new(retransmission);
-        self.requests.start(Request { id, path, purpose, timing, cancelled: None });
+        shared.requests.start(Request { id, path, purpose, timing, cancelled: None });
         true
     }
 
-    pub(crate) fn write_next(&mut self, now: Instant, max_len: usize, out: &mut Vec<u8>) -> Option<Transmit> {
-        loop {
-            let outgoing = self.requests.next_outgoing()?;
-            let start = out.len();
-            let written = match outgoing {
-                Outgoing::Response(response) => self.write_response(&response, out),
-                Outgoing::Request(id) => match self.requests.get(id) {
-                    Some(request) if request.cancelled.is_none() => self.write_request(request, out),
-                    _ => continue,
-                },
-            };
-            let Some((path, Ok(len))) = written else { continue };
-            if len > max_len {
-                out.truncate(start);
-                self.requests.put_back(outgoing);
-                return None;
-            }
-            self.on_written(now, &outgoing);
-            return Some(Transmit { path, len });
-        }
-    }
-
-    fn on_written(&mut self, now: Instant, outgoing: &Outgoing) {
-        let mut stats = self.stats;
-        match *outgoing {
-            Outgoing::Response(Response { path, .. }) => {
-                stats.responses_sent += 1;
-                if let Some(pair) = self.checklist.iter_mut().find(|pair| pair.path() == path) {
-                    pair.counters.responses_sent += 1;
-                }
-            }
-            Outgoing::Request(id) => {
-                let Some(request) = self.requests.get_mut(id) else { return };
-                request.timing.on_sent(now);
-                if let Purpose::Check { pair, kind, .. } = request.purpose {
-                    let consent = u64::from(kind == CheckKind::Consent);
-                    stats.requests_sent += 1;
-                    stats.consent_requests_sent += consent;
-                    if let Some(pair) = self.checklist.get_mut(pair) {
-                        pair.counters.requests_sent += 1;
-                        pair.counters.consent_requests_sent += consent;
-                    }
-                }
-                self.timers.set(Timer::Transaction, self.requests.next_deadline());
-            }
-        }
-        self.stats = stats;
-    }
-
-    fn write_request(
+    fn write_check(
         &self,
-        request: &Request,
+        shared: &Shared,
+        id: TransactionId,
+        pair: PairId,
+        kind: CheckKind,
+        role: Role,
         out: &mut Vec<u8>,
-    ) -> Option<(Path, Result<usize, WriteError>)> {
-        let (pair, kind, role) = match request.purpose {
-            Purpose::Gather { .. } => return Some((request.path, write_binding_request(out, request.id))),
-            Purpose::Check { pair, kind, role } => (self.checklist.get(pair)?, kind, role),
-        };
+    ) -> Option<Result<usize, WriteError>> {
+        let pair = self.checklist.get(pair)?;
         let remote = self.remote.as_ref()?;
         // RFC 8445, Section 7.1.1: the priority that a peer-reflexive candidate learnt from this check would have.
         let preference = u16::try_from(pair.local_priority >> 8 & 0xffff).unwrap_or_default();
-        let mut writer = Writer::new(out, Class::Request, Method::BINDING, request.id)
+        let mut writer = Writer::new(out, Class::Request, Method::BINDING, id)
             .username(remote.credentials.ufrag().as_bytes(), self.local.ufrag().as_bytes())
             .priority(priority(Kind::PeerReflexive, preference));
         writer = match role {
-            Role::Controlling => writer.ice_controlling(self.tie_breaker),
-            Role::Controlled => writer.ice_controlled(self.tie_breaker),
+            Role::Controlling => writer.ice_controlling(shared.tie_breaker),
+            Role::Controlled => writer.ice_controlled(shared.tie_breaker),
         };
         if kind == CheckKind::Nomination {
             writer = writer.use_candidate();
         }
-        Some((request.path, writer.integrity(&*remote.key).fingerprint().finish()))
+        Some(writer.integrity(&*remote.key).fingerprint().finish())
     }
 
-    fn write_response(
-        &self,
-        response: &Response,
-        out: &mut Vec<u8>,
-    ) -> Option<(Path, Result<usize, WriteError>)> {
+    fn write_response(&self, response: &Response, out: &mut Vec<u8>) -> (Path, Result<usize, WriteError>) {
         let Response { id, path, .. } = *response;
         let class = match response.kind {
             ResponseKind::Success => Class::Success,
@@ -215,105 +321,76 @@ impl Agent {
                 .error_code(ErrorCode::UNKNOWN_ATTRIBUTE)
                 .unknown_attributes(types.get(..count).unwrap_or_default()),
         };
-        Some((path, writer.integrity(&*self.local_key).fingerprint().finish()))
+        (path, writer.integrity(&*self.local_key).fingerprint().finish())
     }
 
-    pub(crate) fn on_transactions_due(&mut self, now: Instant) {
-        while let Some(id) = self.requests.due(now) {
-            let Some(request) = self.requests.get_mut(id) else { break };
-            let step = match request.cancelled {
-                Some(_) => {
-                    let _ = self.requests.remove(id);
-                    continue;
-                }
-                None => request.timing.handle_timeout(now),
-            };
-            match step {
-                TransactionStep::Retransmit => self.requests.requeue(id),
-                TransactionStep::TimedOut | TransactionStep::Wait => {
-                    if let Some(request) = self.requests.remove(id) {
-                        self.on_timed_out(&request);
-                    }
-                }
-            }
-        }
-    }
-
-    fn on_timed_out(&mut self, request: &Request) {
-        match request.purpose {
-            Purpose::Gather { interface, server } => self.on_query_failed(interface, server),
-            Purpose::Check { pair, kind: CheckKind::Connectivity, .. } => {
+    fn on_timed_out(&mut self, shared: &mut Shared, pair: PairId, kind: CheckKind) {
+        match kind {
+            CheckKind::Connectivity => {
                 if let Some(pair) = self.checklist.get_mut(pair)
                     && pair.state == PairState::InProgress
                 {
                     pair.state = PairState::Failed;
                 }
             }
-            Purpose::Check { pair, kind: CheckKind::Nomination, .. } => self.on_nomination_refused(pair),
-            Purpose::Check { pair, kind: CheckKind::Consent, .. } => self.recheck(pair),
-            Purpose::Check { kind: CheckKind::Recheck, .. } => {}
+            CheckKind::Nomination => self.on_nomination_refused(pair),
+            CheckKind::Consent => self.recheck(shared, pair),
+            CheckKind::Recheck => {}
         }
     }
 
     /// RFC 8445, Section 7.3.1.4: a check in progress gives way to a triggered one.
-    pub(crate) fn cancel_checks(&mut self, now: Instant, pair: PairId) {
-        self.requests
+    pub(crate) fn cancel_checks(&self, shared: &mut Shared, now: Instant, pair: PairId) {
+        shared
+            .requests
             .cancel_where(now + CANCELLED_LIFE, |request| request.is_check(pair, CheckKind::Connectivity));
     }
 
-    /// RFC 8445, Section 7.2.5; a response from elsewhere than the request went to changes nothing, since it may be
-    /// a replay.
-    pub(crate) fn on_response(
+    fn on_response(
         &mut self,
+        shared: &mut Shared,
         now: Instant,
-        path: Path,
+        (pair, kind, role): (PairId, CheckKind, Role),
         message: &Message<'_>,
     ) -> Result<(), Discard> {
-        let request = self.requests.get(message.transaction_id()).ok_or(Discard::UnknownTransaction)?;
-        if request.path.remote != path.remote || request.path.local != path.local {
-            return Err(Discard::WrongSource);
-        }
-        if request.timing.transmissions() == 0 {
-            return Err(Discard::UnknownTransaction);
-        }
-        match request.purpose {
-            Purpose::Gather { interface, server } => {
-                let _ = self.requests.remove(message.transaction_id());
-                self.on_query_answered(now, interface, server, message)
-            }
-            Purpose::Check { pair, kind, role } => {
-                let remote = self.remote.as_ref().ok_or(Discard::NotReady)?;
-                message.verify_fingerprint().map_err(|_| Discard::BadFingerprint)?;
-                message.verify_integrity(&*remote.key).map_err(|_| Discard::BadIntegrity)?;
-                let outcome = match (message.class(), message.mapped_address(), message.error_code()) {
-                    (Class::Success, Some(mapped), _) => Ok(canonical(mapped)),
-                    (Class::Error, _, Some((code, _))) => Err(code),
-                    _ => return Err(Discard::Malformed),
-                };
-                let request = self.requests.remove(message.transaction_id());
-                let round_trip = request.and_then(|request| request.timing.round_trip(now));
-                self.stats.responses_received += 1;
-                if let Some(pair) = self.checklist.get_mut(pair) {
-                    pair.heard = Some(now);
-                    pair.qualified = true;
-                    pair.counters.responses_received += 1;
-                    if let Some(sample) = round_trip {
-                        pair.measure(sample);
-                    }
-                }
-                match outcome {
-                    Ok(mapped) => self.on_success(now, pair, kind, role, mapped),
-                    Err(code) => self.on_error(pair, kind, role, code),
-                }
-                Ok(())
+        let remote = self.remote.as_ref().ok_or(Discard::NotReady)?;
+        message.verify_fingerprint().map_err(|_| Discard::BadFingerprint)?;
+        message.verify_integrity(&*remote.key).map_err(|_| Discard::BadIntegrity)?;
+        let outcome = match (message.class(), message.mapped_address(), message.error_code()) {
+            (Class::Success, Some(mapped), _) => Ok(canonical(mapped)),
+            (Class::Error, _, Some((code, _))) => Err(code),
+            _ => return Err(Discard::Malformed),
+        };
+        let request = shared.requests.remove(message.transaction_id());
+        let round_trip = request.and_then(|request| request.timing.round_trip(now));
+        shared.stats.responses_received += 1;
+        if let Some(pair) = self.checklist.get_mut(pair) {
+            pair.heard = Some(now);
+            pair.qualified = true;
+            pair.counters.responses_received += 1;
+            if let Some(sample) = round_trip {
+                pair.measure(sample);
             }
         }
+        match outcome {
+            Ok(mapped) => self.on_success(shared, now, pair, kind, role, mapped),
+            Err(code) => self.on_error(shared, pair, kind, role, code),
+        }
+        Ok(())
     }
 
-    fn on_success(&mut self, now: Instant, id: PairId, kind: CheckKind, role: Role, mapped: SocketAddr) {
-        let expires = now + self.consent_expiry();
-        let next_check = now + self.consent_interval();
-        let ours = self.role;
+    fn on_success(
+        &mut self,
+        shared: &mut Shared,
+        now: Instant,
+        id: PairId,
+        kind: CheckKind,
+        role: Role,
+        mapped: SocketAddr,
+    ) {
+        let expires = now + shared.consent_expiry();
+        let next_check = now + shared.consent_interval();
+        let ours = shared.role;
         let Some(pair) = self.checklist.get_mut(id) else { return };
         // RFC 7675, Section 5.1: responses after consent has expired do not re-establish it.
         if pair.state == PairState::Revoked {
@@ -341,18 +418,18 @@ impl Agent {
         }
         let nominated = pair.nomination.is_some() && !was_nominated;
         self.progress.first_valid.get_or_insert(now);
-        self.requests.remove_where(|request| request.is_check(id, CheckKind::Recheck));
-        self.cancel_checks(now, id);
+        shared.requests.remove_where(|request| request.is_check(id, CheckKind::Recheck));
+        self.cancel_checks(shared, now, id);
         if nominated {
-            self.conclude(now);
+            self.conclude(shared, now);
         }
     }
 
-    fn on_error(&mut self, id: PairId, kind: CheckKind, role: Role, code: ErrorCode) {
+    fn on_error(&mut self, shared: &mut Shared, id: PairId, kind: CheckKind, role: Role, code: ErrorCode) {
         if code == ErrorCode::ROLE_CONFLICT {
             // RFC 8445, Section 7.2.5.1: change the role, unless that has happened since, and check again.
-            if self.role == role && !self.config.lite {
-                self.take_role(role.opposite());
+            if shared.role == role && !shared.config.lite {
+                self.take_role(shared, role.opposite());
             }
             if let Some(pair) = self.checklist.get_mut(id)
                 && pair.state == PairState::InProgress
@@ -363,7 +440,7 @@ impl Agent {
             return;
         }
         if code == ErrorCode::FORBIDDEN && matches!(kind, CheckKind::Consent | CheckKind::Recheck) {
-            self.revoke(id);
+            self.revoke(shared, id);
             return;
         }
         match self.checklist.get_mut(id) {

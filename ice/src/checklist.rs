@@ -8,16 +8,31 @@ use std::net::SocketAddr;
 
 use crate::pair::{Pair, PairState};
 use crate::path::{InterfaceId, PairId};
+use crate::role::Role;
+use crate::shared::PairIds;
 
-/// The checklist of the one stream and its one component.
-#[derive(Debug, Default)]
+/// A session's checklist, of the one stream and its one component.
+#[derive(Debug)]
 pub(crate) struct Checklist {
     pairs: Vec<Pair>,
     triggered: VecDeque<PairId>,
-    next_id: u32,
+    /// The role that the priorities are computed for.
+    role: Role,
 }
 
 impl Checklist {
+    pub(crate) const fn new(role: Role) -> Self {
+        Self { pairs: Vec::new(), triggered: VecDeque::new(), role }
+    }
+
+    /// Computes every pair's priority anew when the role has changed.
+    pub(crate) fn rank(&mut self, role: Role) {
+        if self.role != role {
+            self.role = role;
+            self.pairs.iter_mut().for_each(|pair| pair.set_priority(role));
+        }
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Pair> {
         self.pairs.iter()
     }
@@ -42,10 +57,21 @@ impl Checklist {
         self.pairs.iter().find(|pair| pair.interface == interface && pair.remote == remote)
     }
 
+    /// A pair whose source has qualified without that having been told.
+    pub(crate) fn unannounced(&mut self) -> Option<&mut Pair> {
+        self.pairs.iter_mut().find(|pair| pair.qualified && !pair.qualified_announced)
+    }
+
     /// Adds a pair and gives it its id. When the list is full, the least pair that has never worked goes if the new
     /// one is better, or if `must` says that the peer itself has shown the new one; else the new one is refused
     /// (RFC 8445, Section 6.1.2.5).
-    pub(crate) fn insert(&mut self, mut pair: Pair, max: usize, must: bool) -> Option<PairId> {
+    pub(crate) fn insert(
+        &mut self,
+        ids: &mut PairIds,
+        mut pair: Pair,
+        max: usize,
+        must: bool,
+    ) -> Option<PairId> {
         if self.pairs.len() >= max {
             let idle = self.pairs.iter().enumerate().filter(|(_, other)| !other.is_valid());
             let least = idle.min_by_key(|(_, other)| (other.qualified, other.priority));
@@ -54,8 +80,7 @@ impl Checklist {
             let id = self.pairs.swap_remove(index).id;
             self.triggered.retain(|other| *other != id);
         }
-        let id = PairId(self.next_id);
-        self.next_id = self.next_id.wrapping_add(1);
+        let id = ids.next();
         pair.id = id;
         self.pairs.push(pair);
         Some(id)

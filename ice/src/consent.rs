@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use rand_core::Rng;
 
-use crate::agent::Agent;
 use crate::pair::{Consent, Pair, PairState};
 use crate::path::PairId;
+use crate::session::Session;
+use crate::shared::Shared;
 use crate::transaction::CheckKind;
 
 /// RFC 7675, Section 5.1: the mean period; 0.8 of it is the least permitted, 4 s.
@@ -16,7 +17,7 @@ const MAX_EXPIRY: Duration = Duration::from_secs(30);
 /// How many pairs are kept usable beside one another.
 const KEPT: usize = 8;
 
-impl Agent {
+impl Shared {
     pub(crate) fn consent_expiry(&self) -> Duration {
         self.config.consent_expiry.min(MAX_EXPIRY)
     }
@@ -26,12 +27,14 @@ impl Agent {
         let per_mille = 800 + self.rng.next_u32() % 401;
         self.config.consent_interval.clamp(MIN_INTERVAL, Duration::from_secs(3600)) * per_mille / 1000
     }
+}
 
+impl Session {
     pub(crate) fn next_consent(&self) -> Option<Instant> {
         self.checklist.iter().filter_map(consent_deadline).min()
     }
 
-    pub(crate) fn on_consent_due(&mut self, now: Instant) {
+    pub(crate) fn on_consent_due(&mut self, shared: &mut Shared, now: Instant) {
         let due = |pair: &Pair| consent_deadline(pair).is_some_and(|deadline| deadline <= now);
         let rank = |pair: &Pair| (pair.nomination, pair.priority);
         while let Some((id, state, of)) =
@@ -40,30 +43,30 @@ impl Agent {
             let expires = match state {
                 PairState::Succeeded(Consent::Answered { expires, .. }) if expires > now => expires,
                 _ => {
-                    self.revoke(id);
+                    self.revoke(shared, id);
                     continue;
                 }
             };
             let better = self.checklist.iter().filter(|other| other.is_valid() && rank(other) > of).count();
-            let next_check = now + self.consent_interval();
+            let next_check = now + shared.consent_interval();
             if let Some(pair) = self.checklist.get_mut(id) {
                 pair.state = PairState::Succeeded(Consent::Answered { expires, next_check });
             }
-            if better < KEPT && !self.requests.has_check(id, CheckKind::Consent) {
-                let _ = self.start_check(id, CheckKind::Consent);
+            if better < KEPT && !shared.requests.has_check(id, CheckKind::Consent) {
+                let _ = self.start_check(shared, id, CheckKind::Consent);
             }
         }
     }
 
     /// RFC 7675, Section 5.1: "the endpoint MUST cease transmission on that 5-tuple", and "All outstanding STUN consent
     /// transactions for a candidate pair MUST be discarded when consent expires."
-    pub(crate) fn revoke(&mut self, id: PairId) {
+    pub(crate) fn revoke(&mut self, shared: &mut Shared, id: PairId) {
         if let Some(pair) = self.checklist.get_mut(id) {
             pair.state = PairState::Revoked;
             pair.nomination = None;
             pair.pending_nomination = None;
         }
-        self.requests.remove_where(|request| request.pair() == Some(id));
+        shared.requests.remove_where(|request| request.pair() == Some(id));
         if !self.checklist.iter().any(Pair::is_valid) {
             self.progress.lost_consent = true;
         }
@@ -71,17 +74,17 @@ impl Agent {
 
     /// A consent check went unanswered: the pair is checked anew, with retransmission, to tell a lost datagram from a
     /// lost path.
-    pub(crate) fn recheck(&mut self, id: PairId) {
+    pub(crate) fn recheck(&mut self, shared: &mut Shared, id: PairId) {
         let is_valid = self.checklist.get(id).is_some_and(Pair::is_valid);
-        if is_valid && !self.requests.has_check(id, CheckKind::Recheck) {
-            let _ = self.start_check(id, CheckKind::Recheck);
+        if is_valid && !shared.requests.has_check(id, CheckKind::Recheck) {
+            let _ = self.start_check(shared, id, CheckKind::Recheck);
         }
     }
 
     /// The selected pair is silent: every other one gets a chance, those too that have failed before.
-    pub(crate) fn on_silence(&mut self, now: Instant) {
-        let Some(selected) = self.progress.selected.and_then(|id| self.checklist.get(id)) else { return };
-        if selected.is_alive(now, self.config.disconnected_after) {
+    pub(crate) fn on_silence(&mut self, shared: &mut Shared, now: Instant) {
+        let Some(selected) = self.selected() else { return };
+        if selected.is_alive(now, shared.config.disconnected_after) {
             return;
         }
         for pair in self.checklist.iter_mut().filter(|pair| pair.state == PairState::Failed) {
@@ -89,7 +92,7 @@ impl Agent {
         }
         let valid = self.checklist.iter().filter(|pair| pair.is_valid());
         for id in valid.map(|pair| pair.id).take(KEPT).collect::<Vec<_>>() {
-            self.recheck(id);
+            self.recheck(shared, id);
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::role::Role;
 pub enum Event {
     /// A candidate to be signalled to the peer.
     LocalCandidate(Candidate),
-    /// Gathering has begun, or has found all that it will.
+    /// Gathering has begun, also anew with a restart, or has found all that it will.
     GatheringStateChanged(GatheringState),
     /// A source of payload has become trustworthy, and its path belongs to this agent.
     SourceQualified {
@@ -30,6 +30,9 @@ pub enum Event {
     SelectedPairChanged(PairId),
     /// The connection's state has changed.
     StateChanged(State),
+    /// The session before a restart has ended, since the restart is complete or has failed: checks with its user name are
+    /// discarded from now on, and [`crate::Agent::abandon_restart`] can no longer go back to it.
+    PreviousSessionEnded,
     /// The agent has been closed. Nothing follows.
     Closed,
 }
@@ -39,9 +42,9 @@ pub enum Event {
 pub enum State {
     /// No checking yet: the peer's credentials or candidates are missing.
     New,
-    /// Pairs are being checked and none works yet.
+    /// Pairs are being checked and none works yet, or a restart is under way and the session before does not work.
     Checking,
-    /// A pair works; others may still be checked.
+    /// A pair works; others may still be checked, or a restart be under way.
     Connected,
     /// A pair works, one has been nominated, and no further candidates will come from either side.
     Completed,
@@ -90,7 +93,7 @@ pub enum Discard {
     BadFingerprint,
     /// A method or class that the agent does not serve.
     Unsupported,
-    /// A request without USERNAME, or with another agent's.
+    /// A request without USERNAME, or with another agent's, or with one from before a restart that is complete.
     UnknownUser,
     /// MESSAGE-INTEGRITY is absent or not the peer's.
     BadIntegrity,
@@ -170,9 +173,15 @@ pub enum CredentialsError {
 /// The peer's credentials cannot be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RemoteCredentialsError {
-    /// Others are set already, and a restart is not supported.
-    #[error("other remote credentials are set, and a restart is not supported")]
+    /// Others are set already in this session: [`crate::Agent::restart`] has to be called first.
+    #[error("other remote credentials are set, and no restart has begun")]
     Restart,
+    /// These are the peer's credentials in the session before: it has not restarted
+    /// ([RFC 8829, Section 5.10] asks for an error). That session goes on.
+    ///
+    /// [RFC 8829, Section 5.10]: https://www.rfc-editor.org/rfc/rfc8829#section-5.10
+    #[error("the peer has not restarted: its credentials are those of the session before")]
+    Unchanged,
     /// The agent has been closed.
     #[error("the agent has been closed")]
     Closed,

@@ -11,6 +11,8 @@ use crate::check::MIN_PACING;
 use crate::config::Config;
 use crate::event::{Discard, GatheringState};
 use crate::path::{InterfaceId, Path};
+use crate::session::Session;
+use crate::shared::Shared;
 use crate::transaction::{Purpose, Request};
 
 /// RFC 8445, Section 11: a binding is refreshed after 15 seconds at the latest.
@@ -90,13 +92,47 @@ impl Agent {
     /// The state of gathering over all interfaces.
     #[must_use]
     pub fn gathering(&self) -> GatheringState {
-        match self.interfaces.iter().any(Interface::is_gathering) {
+        match self.shared.interfaces.iter().any(Interface::is_gathering) {
             true => GatheringState::Gathering,
-            false if self.interfaces.is_empty() && self.told.gathering == GatheringState::New => {
+            false if self.shared.interfaces.is_empty() && self.told.gathering == GatheringState::New => {
                 GatheringState::New
             }
             false => GatheringState::Complete,
         }
+    }
+
+    /// A server has answered. Nothing authenticates it but the transaction id and the path.
+    pub(crate) fn on_query_answered(
+        &mut self,
+        now: Instant,
+        interface: InterfaceId,
+        server: usize,
+        message: &Message<'_>,
+    ) -> Result<(), Discard> {
+        let mapped = mapped_address(message).filter(|address| is_usable(*address));
+        let next = match mapped {
+            Some(_) => Query::Answered { refresh: now + BINDING_REFRESH },
+            None => Query::Silent,
+        };
+        let server = self.shared.set_query(interface, server, next);
+        let (Some(mapped), Some(server)) = (mapped, server) else { return Err(Discard::Malformed) };
+        self.each_session(|session, shared| session.add_reflexive(shared, interface, server, mapped));
+        Ok(())
+    }
+}
+
+impl Shared {
+    /// Asks every server again, whatever has come of it before.
+    pub(crate) fn gather_anew(&mut self) {
+        let servers = self.interfaces.iter_mut().flat_map(|interface| &mut interface.servers);
+        servers.for_each(|server| server.query = Query::Due);
+    }
+
+    /// Whoever has not answered is not waited for.
+    pub(crate) fn end_gathering(&mut self) {
+        let servers = self.interfaces.iter_mut().flat_map(|interface| &mut interface.servers);
+        let open = servers.filter(|server| matches!(server.query, Query::Due | Query::Asked { .. }));
+        open.for_each(|server| server.query = Query::Silent);
     }
 
     pub(crate) fn has_query_due(&self) -> bool {
@@ -114,7 +150,14 @@ impl Agent {
             server.query = Query::Asked { first: true };
             Some((interface.id, index))
         });
-        due.is_some_and(|(interface, server)| self.ask(interface, server))
+        due.is_some_and(|(interface, server)| {
+            let asked = self.ask(interface, server);
+            if !asked {
+                // It waits for room in the table.
+                self.set_query(interface, server, Query::Due);
+            }
+            asked
+        })
     }
 
     fn ask(&mut self, interface: InterfaceId, server: usize) -> bool {
@@ -136,25 +179,6 @@ impl Agent {
         true
     }
 
-    /// A server has answered. Nothing authenticates it but the transaction id and the path.
-    pub(crate) fn on_query_answered(
-        &mut self,
-        now: Instant,
-        interface: InterfaceId,
-        server: usize,
-        message: &Message<'_>,
-    ) -> Result<(), Discard> {
-        let mapped = mapped_address(message).filter(|address| is_usable(*address));
-        let next = match mapped {
-            Some(_) => Query::Answered { refresh: now + BINDING_REFRESH },
-            None => Query::Silent,
-        };
-        let server = self.set_query(interface, server, next);
-        let (Some(mapped), Some(server)) = (mapped, server) else { return Err(Discard::Malformed) };
-        self.add_reflexive(interface, server, mapped);
-        Ok(())
-    }
-
     pub(crate) fn on_query_failed(&mut self, interface: InterfaceId, server: usize) {
         self.set_query(interface, server, Query::Silent);
     }
@@ -166,27 +190,6 @@ impl Agent {
         Some(server.address)
     }
 
-    fn add_reflexive(&mut self, interface: InterfaceId, server: SocketAddr, mapped: SocketAddr) {
-        let Some(interface) = self.interfaces.iter().find(|other| other.id == interface) else { return };
-        // RFC 8445, Section 5.1.3: the same address with the same base is redundant, also that of the host.
-        let base = interface.address;
-        let known = |candidate: &LocalCandidate| candidate.address == mapped && candidate.base == base;
-        let of_interface = self.candidates.iter().filter(|candidate| candidate.interface == interface.id);
-        if self.candidates.iter().any(known) || of_interface.count() > Config::MAX_STUN_SERVERS {
-            return;
-        }
-        let foundation = self.foundations.number(Kind::ServerReflexive, base.ip(), Some(server.ip()));
-        self.candidates.push(LocalCandidate {
-            interface: interface.id,
-            kind: Kind::ServerReflexive,
-            address: mapped,
-            base,
-            priority: priority(Kind::ServerReflexive, interface.preference),
-            foundation,
-            announced: false,
-        });
-    }
-
     /// RFC 8445, Section 5.1.1.4: bindings are kept alive until the peer's checks can do without.
     pub(crate) fn next_binding(&self, now: Instant) -> Option<Instant> {
         let servers = self.interfaces.iter().flat_map(|interface| &interface.servers);
@@ -195,8 +198,7 @@ impl Agent {
             Query::Due | Query::Asked { .. } | Query::Silent => None,
         });
         // A refresh that was left out while a pair was nominated is made up for soon, not in the past.
-        let next = refreshes.min().map(|refresh| refresh.max(now + MIN_PACING));
-        next.filter(|_| !self.has_nominated())
+        refreshes.min().map(|refresh| refresh.max(now + MIN_PACING))
     }
 
     pub(crate) fn on_bindings_due(&mut self, now: Instant) {
@@ -214,5 +216,34 @@ impl Agent {
                 self.on_query_failed(interface, server);
             }
         }
+    }
+}
+
+impl Session {
+    fn add_reflexive(
+        &mut self,
+        shared: &mut Shared,
+        interface: InterfaceId,
+        server: SocketAddr,
+        mapped: SocketAddr,
+    ) {
+        let Some(interface) = shared.interfaces.iter().find(|other| other.id == interface) else { return };
+        // RFC 8445, Section 5.1.3: the same address with the same base is redundant, also that of the host.
+        let base = interface.address;
+        let known = |candidate: &LocalCandidate| candidate.address == mapped && candidate.base == base;
+        let of_interface = self.candidates.iter().filter(|candidate| candidate.interface == interface.id);
+        if self.candidates.iter().any(known) || of_interface.count() > Config::MAX_STUN_SERVERS {
+            return;
+        }
+        let foundation = shared.foundations.number(Kind::ServerReflexive, base.ip(), Some(server.ip()));
+        self.candidates.push(LocalCandidate {
+            interface: interface.id,
+            kind: Kind::ServerReflexive,
+            address: mapped,
+            base,
+            priority: priority(Kind::ServerReflexive, interface.preference),
+            foundation,
+            announced: false,
+        });
     }
 }

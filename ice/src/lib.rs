@@ -62,7 +62,7 @@
 //! - Section 6.1: roles, pairs, pruning, states, pacing. One checklist with one component.
 //! - Section 7.2 and 7.3: checks, peer-reflexive candidates, triggered checks, role conflicts.
 //! - Section 8: regular nomination; a controlled agent follows any nomination, aggressive ones too, by priority.
-//! - Section 9, restarts: not built; other credentials are refused.
+//! - Section 9: restarts, begun by either side ([`Agent::restart`]).
 //! - Section 2.5: lite agents, also two of them.
 //! - RFC 7675: consent; RFC 8838 and RFC 8863: trickling and patience; RFC 8421: both IP versions.
 //! - RFC 6544, TCP: candidates are read and ignored.
@@ -93,8 +93,11 @@ mod nomination;
 mod pair;
 mod path;
 mod remote;
+mod restart;
 mod role;
 mod server;
+mod session;
+mod shared;
 mod state;
 mod timer;
 mod transaction;

@@ -8,48 +8,52 @@
 
 use std::time::{Duration, Instant};
 
-use crate::agent::Agent;
 use crate::pair::{Consent, Pair, PairState};
 use crate::path::PairId;
 use crate::role::Role;
+use crate::session::Session;
+use crate::shared::Shared;
 use crate::timer::Timer;
-use crate::transaction::{CheckKind, Request};
+use crate::transaction::CheckKind;
 
 /// How long better pairs are waited for at least.
 const GRACE: Duration = Duration::from_millis(50);
 const MAX_GRACE: Duration = Duration::from_millis(500);
 
-impl Agent {
+impl Session {
     /// Whether a nominated pair works.
-    pub(crate) fn has_nominated(&self) -> bool {
-        let silence = self.config.disconnected_after;
+    pub(crate) fn has_nominated(&self, shared: &Shared) -> bool {
+        let silence = shared.config.disconnected_after;
         self.checklist
             .iter()
-            .any(|pair| pair.nomination.is_some() && pair.is_valid() && pair.is_alive(self.now, silence))
+            .any(|pair| pair.nomination.is_some() && pair.is_valid() && pair.is_alive(shared.now, silence))
     }
 
     /// Nominates, as the controlling agent, when it is time to.
-    pub(crate) fn nominate(&mut self, now: Instant) {
+    pub(crate) fn nominate(&mut self, shared: &mut Shared, now: Instant) {
         self.timers.set(Timer::Nomination, None);
-        if self.role != Role::Controlling || self.config.lite || self.remote.is_none() || self.has_nominated()
+        if shared.role != Role::Controlling
+            || shared.config.lite
+            || self.remote.is_none()
+            || self.has_nominated(shared)
         {
             return;
         }
-        let silence = self.config.disconnected_after;
+        let silence = shared.config.disconnected_after;
         let works = |pair: &&Pair| pair.is_valid() && !pair.refused_nomination && pair.is_alive(now, silence);
         let Some(best) = self.checklist.iter().filter(works).max_by_key(|pair| pair.priority) else { return };
-        let (id, priority) = (best.id, best.priority);
+        let (session, id, priority) = (self.id, best.id, best.priority);
         let grace = best.round_trip.unwrap_or_default().clamp(GRACE, MAX_GRACE);
         let ready = self.progress.first_valid.map_or(now, |first| first + grace);
         if now < ready && self.checklist.iter().any(|pair| pair.is_pending() && pair.priority > priority) {
             self.timers.set(Timer::Nomination, Some(ready));
             return;
         }
-        if self.requests.has_check(id, CheckKind::Nomination) {
+        if shared.requests.has_check(id, CheckKind::Nomination) {
             return;
         }
-        self.requests.remove_where(Request::is_nomination);
-        let _ = self.start_check(id, CheckKind::Nomination);
+        shared.requests.remove_where(|request| request.is_nomination() && request.session() == Some(session));
+        let _ = self.start_check(shared, id, CheckKind::Nomination);
     }
 
     /// A nomination went without an answer, or was answered by an error: another pair is to be tried.
@@ -65,12 +69,12 @@ impl Agent {
 
     /// RFC 8445, Section 8.1.2: once a pair is nominated, the checks of others stop, those aside that the peer has
     /// nominated too.
-    pub(crate) fn conclude(&mut self, now: Instant) {
+    pub(crate) fn conclude(&mut self, shared: &mut Shared, now: Instant) {
         let is_idle = |pair: &&Pair| pair.state == PairState::InProgress && pair.pending_nomination.is_none();
         self.checklist.untrigger(|pair| pair.pending_nomination.is_none());
         let in_progress = self.checklist.iter().filter(is_idle);
         for id in in_progress.map(|pair| pair.id).collect::<Vec<_>>() {
-            self.cancel_checks(now, id);
+            self.cancel_checks(shared, now, id);
             if let Some(pair) = self.checklist.get_mut(id) {
                 pair.state = PairState::Waiting;
             }
@@ -78,8 +82,8 @@ impl Agent {
     }
 
     /// RFC 8445, Section 6.1.1: two lite agents check nothing; each takes the best pair there is.
-    pub(crate) fn assume(&mut self) {
-        if !(self.config.lite && self.remote_lite && self.remote.is_some()) {
+    pub(crate) fn assume(&mut self, shared: &Shared) {
+        if !(shared.config.lite && self.remote_lite && self.remote.is_some()) {
             return;
         }
         let best = self.checklist.iter_mut().max_by_key(|pair| pair.priority);
@@ -87,26 +91,23 @@ impl Agent {
             pair.state = PairState::Succeeded(Consent::Assumed);
             pair.nomination = Some(0);
             pair.qualified = true;
-            self.progress.first_valid.get_or_insert(self.now);
+            self.progress.first_valid.get_or_insert(shared.now);
         }
     }
 
-    /// Chooses the pair that payload leaves on.
-    pub(crate) fn select(&mut self, now: Instant) {
-        let silence = self.config.disconnected_after;
+    /// Chooses the pair that payload of this session leaves on.
+    pub(crate) fn select(&mut self, shared: &Shared, now: Instant) {
+        let silence = shared.config.disconnected_after;
         let rank = |pair: &&Pair| (pair.is_alive(now, silence), pair.nomination, pair.priority);
         let best = self.checklist.iter().filter(|pair| pair.is_valid()).max_by_key(rank).map(|pair| pair.id);
-        self.progress.concluded |= self.has_nominated();
-        if self.progress.selected != best {
-            self.progress.selected = best;
-            self.stats.selected_pair_changes += u64::from(best.is_some());
-        }
+        self.progress.concluded |= self.has_nominated(shared);
+        self.progress.selected = best;
     }
 
     /// When the selected pair will have been silent for too long.
-    pub(crate) fn next_silence(&self, now: Instant) -> Option<Instant> {
-        let pair = self.checklist.get(self.progress.selected?)?;
-        let deadline = pair.heard?.checked_add(self.config.disconnected_after)?;
+    pub(crate) fn next_silence(&self, shared: &Shared, now: Instant) -> Option<Instant> {
+        let pair = self.selected()?;
+        let deadline = pair.heard?.checked_add(shared.config.disconnected_after)?;
         (deadline > now).then_some(deadline)
     }
 }

@@ -62,7 +62,7 @@ pub enum Received<'d> {
     Payload {
         /// Who sent it.
         source: SourceId,
-        /// Whether an authenticated check or response of this session has come from that source. DTLS and SRTP are to
+        /// Whether an authenticated check or response of this session, or of the one before during a restart, has come from that source. DTLS and SRTP are to
         /// be taken from such sources alone; [`crate::Event::SourceQualified`] tells when one becomes so.
         qualified: bool,
         /// The payload, borrowed from the datagram.

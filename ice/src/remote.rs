@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 
 use duologue_stun::canonical;
 
-use crate::agent::{Agent, without_scope};
+use crate::agent::without_scope;
 use crate::candidate::{Kind, RemoteCandidate, can_pair, is_usable, priority};
 use crate::gather::Interface;
 use crate::grammar::{Candidate, Protocol};
 use crate::pair::{Pair, PairCounters, PairState};
 use crate::path::{InterfaceId, PairId};
+use crate::role::Role;
+use crate::session::Session;
+use crate::shared::Shared;
 
 /// What became of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,9 +22,9 @@ pub(crate) enum Accepted {
     Ignored,
 }
 
-impl Agent {
+impl Session {
     /// Whether the candidate is one to make pairs with.
-    pub(crate) fn accept_remote(&mut self, candidate: &Candidate) -> Accepted {
+    pub(crate) fn accept_remote(&mut self, shared: &mut Shared, candidate: &Candidate) -> Accepted {
         let Some(address) = candidate.socket_address().map(canonical).filter(|address| is_usable(*address))
         else {
             return Accepted::Ignored;
@@ -39,23 +42,22 @@ impl Agent {
             // A signalled candidate that was found as peer-reflexive before: its pairs stay as they are.
             if known.kind == Kind::PeerReflexive && kind != Kind::PeerReflexive {
                 *known = RemoteCandidate { address, kind, priority: candidate.priority };
-                self.update_pairs(address, kind, candidate.priority);
+                self.update_pairs(shared.role, address, kind, candidate.priority);
             }
             return Accepted::Known;
         }
-        if self.remotes.len() >= usize::from(self.config.max_remote_candidates) {
+        if self.remotes.len() >= usize::from(shared.config.max_remote_candidates) {
             return Accepted::Ignored;
         }
         self.remotes.push(RemoteCandidate { address, kind, priority: candidate.priority });
         let index = self.remotes.len() - 1;
-        for interface in self.interfaces.iter().map(|interface| interface.id).collect::<Vec<_>>() {
-            self.pair_up(interface, index);
+        for interface in shared.interfaces.iter().map(|interface| interface.id).collect::<Vec<_>>() {
+            self.pair_up(shared, interface, index);
         }
         Accepted::New
     }
 
-    fn update_pairs(&mut self, remote: SocketAddr, kind: Kind, priority: u32) {
-        let role = self.role;
+    fn update_pairs(&mut self, role: Role, remote: SocketAddr, kind: Kind, priority: u32) {
         for pair in self.checklist.iter_mut().filter(|pair| without_scope(pair.remote) == remote) {
             pair.remote_kind = kind;
             pair.remote_priority = priority;
@@ -64,39 +66,41 @@ impl Agent {
     }
 
     /// RFC 8445, Section 6.1.2.2: a pair of a signalled remote candidate and one of our bases.
-    pub(crate) fn pair_up(&mut self, interface: InterfaceId, remote: usize) {
-        let Some(interface) = self.interfaces.iter().find(|other| other.id == interface) else { return };
+    pub(crate) fn pair_up(&mut self, shared: &mut Shared, interface: InterfaceId, remote: usize) {
+        let max = usize::from(shared.config.max_pairs);
+        let Some(interface) = shared.interfaces.iter().find(|other| other.id == interface) else { return };
         let Some(remote) = self.remotes.get(remote) else { return };
         if can_pair(interface.address.ip(), remote.address.ip()) {
-            let pair = self.new_pair(interface, remote);
+            let pair = new_pair(shared.role, interface, remote);
             if self.checklist.at(pair.interface, pair.remote).is_none() {
-                let _ = self.checklist.insert(pair, usize::from(self.config.max_pairs), false);
+                let _ = self.checklist.insert(&mut shared.pair_ids, pair, max, false);
             }
         }
     }
+}
 
-    pub(crate) fn new_pair(&self, interface: &Interface, remote: &RemoteCandidate) -> Pair {
-        let mut pair = Pair {
-            id: PairId(0),
-            interface: interface.id,
-            local: interface.address,
-            remote: interface.scoped(remote.address),
-            local_priority: priority(Kind::Host, interface.preference),
-            remote_priority: remote.priority,
-            remote_kind: remote.kind,
-            priority: 0,
-            state: PairState::Waiting,
-            mapped: None,
-            nomination: None,
-            pending_nomination: None,
-            refused_nomination: false,
-            heard: None,
-            qualified: false,
-            qualified_announced: false,
-            round_trip: None,
-            counters: PairCounters::default(),
-        };
-        pair.set_priority(self.role);
-        pair
-    }
+/// A pair on which nothing has happened; its id comes with its place in the checklist.
+pub(crate) fn new_pair(role: Role, interface: &Interface, remote: &RemoteCandidate) -> Pair {
+    let mut pair = Pair {
+        id: PairId(0),
+        interface: interface.id,
+        local: interface.address,
+        remote: interface.scoped(remote.address),
+        local_priority: priority(Kind::Host, interface.preference),
+        remote_priority: remote.priority,
+        remote_kind: remote.kind,
+        priority: 0,
+        state: PairState::Waiting,
+        mapped: None,
+        nomination: None,
+        pending_nomination: None,
+        refused_nomination: false,
+        heard: None,
+        qualified: false,
+        qualified_announced: false,
+        round_trip: None,
+        counters: PairCounters::default(),
+    };
+    pair.set_priority(role);
+    pair
 }

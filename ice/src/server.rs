@@ -12,10 +12,13 @@ use duologue_stun::{
 
 use crate::agent::{Agent, without_scope};
 use crate::candidate::{Kind, RemoteCandidate, is_usable};
-use crate::event::{Discard, State};
+use crate::event::Discard;
 use crate::pair::{Consent, PairState};
 use crate::path::{InterfaceId, PairId, Path, SourceId};
+use crate::remote::new_pair;
 use crate::role::{Conflict, Role, conflict};
+use crate::session::Session;
+use crate::shared::Shared;
 use crate::transaction::{MAX_UNKNOWN, Response, ResponseKind};
 
 /// How many requests are remembered to tell replays.
@@ -39,24 +42,25 @@ impl Agent {
         path: Path,
         datagram: &[u8],
     ) -> Result<Option<(SourceId, bool)>, Discard> {
-        if self.progress.state == State::Closed {
+        if self.is_closed() {
             return Err(Discard::Closed);
         }
         // RFC 7983, Section 7: a first byte of 0 to 3 is STUN.
         let is_stun = datagram.first().is_some_and(|first| *first < 4);
         if !is_stun
-            && let Some(pair) = self.progress.selected.and_then(|id| self.checklist.get(id))
+            && let Some(pair) = self.selected_pair()
             && pair.path() == path
         {
             return Ok(Some((pair.source(), pair.qualified)));
         }
-        let interface = self.interface_at(path.local).ok_or(Discard::UnknownInterface)?;
+        let interface = self.shared.interface_at(path.local).ok_or(Discard::UnknownInterface)?;
         let (id, path) = (interface.id, Path::udp(interface.address, interface.scoped(path.remote)));
         if is_stun {
             return self.receive_stun(now, id, path, datagram).map(|()| None);
         }
         let source = SourceId { interface: id, remote: path.remote };
-        let qualified = self.checklist.at(id, path.remote).is_some_and(|pair| pair.qualified);
+        let mut pairs = self.sessions().filter_map(|session| session.checklist.at(id, path.remote));
+        let qualified = pairs.any(|pair| pair.qualified);
         Ok(Some((source, qualified)))
     }
 
@@ -95,46 +99,138 @@ impl Agent {
         path: Path,
         message: &Message<'_>,
     ) -> Result<(), Discard> {
-        if message.username_local() != Some(self.local.ufrag().as_bytes()) {
-            return Err(Discard::UnknownUser);
+        let user = message.username_local();
+        let Self { shared, session, previous, .. } = self;
+        let mut sessions = std::iter::once(session).chain(previous.as_deref_mut());
+        let session = sessions.find(|session| user == Some(session.local.ufrag().as_bytes()));
+        session.ok_or(Discard::UnknownUser)?.on_request(shared, now, interface, path, message)
+    }
+}
+
+impl Session {
+    fn on_request(
+        &mut self,
+        shared: &mut Shared,
+        now: Instant,
+        interface: InterfaceId,
+        path: Path,
+        message: &Message<'_>,
+    ) -> Result<(), Discard> {
+        if self.has_failed() {
+            return Err(Discard::NotReady);
         }
         message.verify_integrity(&*self.local_key).map_err(|_| Discard::BadIntegrity)?;
         let source = SourceId { interface, remote: path.remote };
-        let id = message.transaction_id();
-        let seen = self.recent.iter().find(|(other, _)| *other == id).map(|(_, source)| *source);
+        let (session, id) = (self.id, message.transaction_id());
+        let seen = shared.recent.iter().find(|(other, _)| *other == id).map(|(_, source)| *source);
         if seen.is_some_and(|seen| seen != source) {
             return Err(Discard::Replayed);
         }
-        let check = match self.read_check(message) {
+        let check = match read_check(message) {
             Ok(check) => check,
-            Err(kind) => return self.respond(Response { id, path, kind }),
+            Err(kind) => return shared.respond(Response { session, id, path, kind }),
         };
         if seen.is_some() {
             // A retransmission: the answer alone, as it would be now.
-            return self.respond(Response { id, path, kind: self.judge(&check).1 });
+            return shared.respond(Response { session, id, path, kind: shared.judge(&check).1 });
         }
-        let (verdict, kind) = self.judge(&check);
+        let (verdict, kind) = shared.judge(&check);
         if !is_usable(path.remote) {
             return Err(Discard::WrongSource);
         }
         if verdict == Conflict::Switch {
-            self.take_role(self.role.opposite());
+            self.take_role(shared, shared.role.opposite());
         }
-        self.respond(Response { id, path, kind })?;
-        self.remember(id, source);
-        self.stats.requests_received += 1;
-        let pair = self.shown_pair(now, interface, path.remote, check.priority).ok_or(Discard::Limit)?;
+        shared.respond(Response { session, id, path, kind })?;
+        shared.remember(id, source);
+        shared.stats.requests_received += 1;
+        self.progress.asked = true;
+        let pair =
+            self.shown_pair(shared, now, interface, path.remote, check.priority).ok_or(Discard::Limit)?;
         if let Some(pair) = self.checklist.get_mut(pair) {
             pair.heard = Some(now);
             pair.qualified = true;
             pair.counters.requests_received += 1;
         }
         if verdict != Conflict::Refuse {
-            self.follow_up(now, pair, check.nomination);
+            self.follow_up(shared, now, pair, check.nomination);
         }
         Ok(())
     }
 
+    /// The pair that a check came on; a new one when its source is new (RFC 8445, Sections 7.3.1.3 and 7.3.1.4).
+    fn shown_pair(
+        &mut self,
+        shared: &mut Shared,
+        now: Instant,
+        interface: InterfaceId,
+        remote: SocketAddr,
+        priority: u32,
+    ) -> Option<PairId> {
+        if let Some(pair) = self.checklist.at(interface, remote) {
+            return Some(pair.id);
+        }
+        let early =
+            self.remote.is_none() && self.checklist.iter().filter(|pair| pair.qualified).count() >= MAX_EARLY;
+        if early {
+            return None;
+        }
+        let address = without_scope(remote);
+        let known = self.remotes.iter().position(|known| known.address == address);
+        let found = RemoteCandidate { address, kind: Kind::PeerReflexive, priority };
+        let max = usize::from(shared.config.max_pairs);
+        let base = shared.interface(interface)?;
+        let pair = match known.and_then(|index| self.remotes.get(index)) {
+            Some(known) => new_pair(shared.role, base, known),
+            None => new_pair(shared.role, base, &found),
+        };
+        if known.is_none() && self.remotes.len() < usize::from(shared.config.max_remote_candidates) {
+            self.remotes.push(found);
+        }
+        if self.remote.is_some() && !self.progress.checking {
+            self.start_checking(shared, now);
+        }
+        self.checklist.insert(&mut shared.pair_ids, pair, max, true)
+    }
+
+    /// RFC 8445, Sections 7.3.1.4 and 7.3.1.5: a triggered check, and the peer's nomination.
+    fn follow_up(&mut self, shared: &mut Shared, now: Instant, id: PairId, nomination: Option<u32>) {
+        let nomination = nomination.filter(|_| shared.role == Role::Controlled);
+        let expires = now + shared.consent_expiry();
+        let lite = shared.config.lite;
+        let Some(pair) = self.checklist.get_mut(id) else { return };
+        if lite {
+            // RFC 8445, Section 8.2: a lite agent takes what it is shown.
+            if pair.state != PairState::Revoked {
+                pair.state = PairState::Succeeded(Consent::Asked { expires });
+                pair.nomination = pair.nomination.max(nomination);
+                self.progress.first_valid.get_or_insert(now);
+            }
+            return;
+        }
+        match pair.state {
+            PairState::Revoked => {}
+            PairState::Succeeded(_) => {
+                let first = pair.nomination.is_none();
+                pair.nomination = pair.nomination.max(nomination);
+                if first && nomination.is_some() {
+                    self.conclude(shared, now);
+                }
+            }
+            PairState::InProgress | PairState::Waiting | PairState::Failed => {
+                pair.pending_nomination = pair.pending_nomination.max(nomination);
+                if shared.requests.has_unsent(id) {
+                    return;
+                }
+                pair.state = PairState::Waiting;
+                self.cancel_checks(shared, now, id);
+                self.checklist.trigger(id);
+            }
+        }
+    }
+}
+
+impl Shared {
     fn respond(&mut self, response: Response) -> Result<(), Discard> {
         if self.requests.respond(response) { Ok(()) } else { Err(Discard::Limit) }
     }
@@ -144,41 +240,6 @@ impl Agent {
             self.recent.pop_front();
         }
         self.recent.push_back((id, source));
-    }
-
-    /// An authentic request's attributes, or the error that they are answered with.
-    fn read_check(&self, message: &Message<'_>) -> Result<Check, ResponseKind> {
-        // RFC 8489, Section 6.3.1: unknown comprehension-required attributes are answered with 420.
-        let mut unknown = message.unknown_attributes().peekable();
-        if unknown.peek().is_some() {
-            let mut types = [AttributeType(0); MAX_UNKNOWN];
-            let mut count = 0;
-            for (to, from) in types.iter_mut().zip(unknown) {
-                *to = from;
-                count += 1;
-            }
-            return Err(ResponseKind::Unknown { types, count });
-        }
-        let mut check = Check { priority: 0, role: None, nomination: None };
-        for raw in message.attributes() {
-            let attribute = match raw.decode() {
-                Ok(attribute) => attribute,
-                Err(_) if raw.attribute.is_comprehension_required() => {
-                    return Err(ResponseKind::Error(ErrorCode::BAD_REQUEST));
-                }
-                Err(_) => continue,
-            };
-            match attribute {
-                Attribute::Priority(priority) => check.priority = priority,
-                Attribute::IceControlling(tie) => check.role = Some((Role::Controlling, tie)),
-                Attribute::IceControlled(tie) => check.role = Some((Role::Controlled, tie)),
-                Attribute::UseCandidate => check.nomination = check.nomination.or(Some(0)),
-                Attribute::Nomination(value) => check.nomination = check.nomination.max(Some(value)),
-                _ => {}
-            }
-        }
-        // RFC 8445, Section 7.1.1: PRIORITY MUST be included.
-        if check.priority == 0 { Err(ResponseKind::Error(ErrorCode::BAD_REQUEST)) } else { Ok(check) }
     }
 
     /// RFC 8445, Section 7.3.1.1: the roles compared, and the answer that follows.
@@ -196,73 +257,39 @@ impl Agent {
             Conflict::Switch | Conflict::None => (verdict, ResponseKind::Success),
         }
     }
+}
 
-    /// The pair that a check came on; a new one when its source is new (RFC 8445, Sections 7.3.1.3 and 7.3.1.4).
-    fn shown_pair(
-        &mut self,
-        now: Instant,
-        interface: InterfaceId,
-        remote: SocketAddr,
-        priority: u32,
-    ) -> Option<PairId> {
-        if let Some(pair) = self.checklist.at(interface, remote) {
-            return Some(pair.id);
+/// An authentic request's attributes, or the error that they are answered with.
+fn read_check(message: &Message<'_>) -> Result<Check, ResponseKind> {
+    // RFC 8489, Section 6.3.1: unknown comprehension-required attributes are answered with 420.
+    let mut unknown = message.unknown_attributes().peekable();
+    if unknown.peek().is_some() {
+        let mut types = [AttributeType(0); MAX_UNKNOWN];
+        let mut count = 0;
+        for (to, from) in types.iter_mut().zip(unknown) {
+            *to = from;
+            count += 1;
         }
-        let early =
-            self.remote.is_none() && self.checklist.iter().filter(|pair| pair.qualified).count() >= MAX_EARLY;
-        if early {
-            return None;
-        }
-        let address = without_scope(remote);
-        let known = self.remotes.iter().position(|known| known.address == address);
-        let found = RemoteCandidate { address, kind: Kind::PeerReflexive, priority };
-        let base = self.interfaces.iter().find(|other| other.id == interface)?;
-        let pair = match known.and_then(|index| self.remotes.get(index)) {
-            Some(known) => self.new_pair(base, known),
-            None => self.new_pair(base, &found),
+        return Err(ResponseKind::Unknown { types, count });
+    }
+    let mut check = Check { priority: 0, role: None, nomination: None };
+    for raw in message.attributes() {
+        let attribute = match raw.decode() {
+            Ok(attribute) => attribute,
+            Err(_) if raw.attribute.is_comprehension_required() => {
+                return Err(ResponseKind::Error(ErrorCode::BAD_REQUEST));
+            }
+            Err(_) => continue,
         };
-        if known.is_none() && self.remotes.len() < usize::from(self.config.max_remote_candidates) {
-            self.remotes.push(found);
-        }
-        if self.remote.is_some() && !self.progress.checking {
-            self.start_checking(now);
-        }
-        self.checklist.insert(pair, usize::from(self.config.max_pairs), true)
-    }
-
-    /// RFC 8445, Sections 7.3.1.4 and 7.3.1.5: a triggered check, and the peer's nomination.
-    fn follow_up(&mut self, now: Instant, id: PairId, nomination: Option<u32>) {
-        let nomination = nomination.filter(|_| self.role == Role::Controlled);
-        let expires = now + self.consent_expiry();
-        let lite = self.config.lite;
-        let Some(pair) = self.checklist.get_mut(id) else { return };
-        if lite {
-            // RFC 8445, Section 8.2: a lite agent takes what it is shown.
-            if pair.state != PairState::Revoked {
-                pair.state = PairState::Succeeded(Consent::Asked { expires });
-                pair.nomination = pair.nomination.max(nomination);
-                self.progress.first_valid.get_or_insert(now);
-            }
-            return;
-        }
-        match pair.state {
-            PairState::Revoked => {}
-            PairState::Succeeded(_) => {
-                let first = pair.nomination.is_none();
-                pair.nomination = pair.nomination.max(nomination);
-                if first && nomination.is_some() {
-                    self.conclude(now);
-                }
-            }
-            PairState::InProgress | PairState::Waiting | PairState::Failed => {
-                pair.pending_nomination = pair.pending_nomination.max(nomination);
-                if self.requests.has_unsent(id) {
-                    return;
-                }
-                pair.state = PairState::Waiting;
-                self.cancel_checks(now, id);
-                self.checklist.trigger(id);
-            }
+        match attribute {
+            Attribute::Priority(priority) => check.priority = priority,
+            Attribute::IceControlling(tie) => check.role = Some((Role::Controlling, tie)),
+            Attribute::IceControlled(tie) => check.role = Some((Role::Controlled, tie)),
+            Attribute::UseCandidate => check.nomination = check.nomination.or(Some(0)),
+            Attribute::Nomination(value) => check.nomination = check.nomination.max(Some(value)),
+            _ => {}
         }
     }
+    // RFC 8445, Section 7.1.1: PRIORITY MUST be included.
+    if check.priority == 0 { Err(ResponseKind::Error(ErrorCode::BAD_REQUEST)) } else { Ok(check) }
 }

@@ -2,18 +2,21 @@
 
 use std::time::Instant;
 
-use crate::agent::{Agent, Progress};
+use crate::agent::Agent;
 use crate::event::{Event, FailureReason, GatheringState, State};
 use crate::pair::Pair;
+use crate::path::{Path, SourceId};
+use crate::session::{Progress, Session};
+use crate::shared::Shared;
 
-impl Agent {
-    pub(crate) fn working_state(&self, now: Instant) -> State {
-        let selected = self.progress.selected.and_then(|id| self.checklist.get(id));
-        match selected {
-            Some(pair) if !pair.is_alive(now, self.config.disconnected_after) => State::Disconnected,
+impl Session {
+    fn working_state(&self, shared: &Shared, gathering: GatheringState, now: Instant) -> State {
+        match self.selected() {
+            _ if self.has_failed() => State::Disconnected,
+            Some(pair) if !pair.is_alive(now, shared.config.disconnected_after) => State::Disconnected,
             Some(_) => {
                 // A pair that takes over from a nominated one is nothing that checking waits for.
-                let gathered = self.gathering() == GatheringState::Complete;
+                let gathered = gathering == GatheringState::Complete;
                 let completed = self.progress.concluded && self.remote_done && gathered;
                 if completed { State::Completed } else { State::Connected }
             }
@@ -24,17 +27,17 @@ impl Agent {
     }
 
     /// Whether the session is beyond hope.
-    pub(crate) fn failure(&self, now: Instant) -> Option<FailureReason> {
+    pub(crate) fn failure(&self, shared: &Shared, now: Instant) -> Option<FailureReason> {
         let Progress { checking, patience_over, lost_consent, first_valid, .. } = self.progress;
         if !checking || self.remote.is_none() || self.checklist.iter().any(Pair::is_valid) {
             return None;
         }
-        let silence = self.config.disconnected_after;
+        let silence = shared.config.disconnected_after;
         if lost_consent && !self.checklist.iter().any(|pair| pair.is_pending() && pair.is_alive(now, silence))
         {
             return Some(FailureReason::ConsentLost);
         }
-        let pending = !self.config.lite && self.checklist.iter().any(Pair::is_pending);
+        let pending = !shared.config.lite && self.checklist.iter().any(Pair::is_pending);
         if pending || !patience_over {
             return None;
         }
@@ -44,28 +47,49 @@ impl Agent {
             None => FailureReason::NoPairs,
         })
     }
+}
+
+impl Agent {
+    /// The state to be shown. During a restart it is `Connected` while either session has a path that works, else
+    /// `Checking`, as the W3C's states go on from `completed` and `disconnected`.
+    pub(crate) fn working_state(&self, now: Instant) -> State {
+        let gathering = self.gathering();
+        let newest = self.session.working_state(&self.shared, gathering, now);
+        let Some(previous) = self.previous.as_deref().filter(|_| self.session.progress.selected.is_none())
+        else {
+            return newest;
+        };
+        match previous.working_state(&self.shared, gathering, now) {
+            State::Connected | State::Completed => State::Connected,
+            State::New => newest,
+            _ if newest == State::Disconnected => newest,
+            _ => State::Checking,
+        }
+    }
 
     pub(crate) fn next_event(&mut self) -> Option<Event> {
-        let ufrag = self.local.ufrag();
-        if let Some(candidate) = self.candidates.iter_mut().find(|candidate| !candidate.announced) {
+        if std::mem::take(&mut self.told.gathering_anew) && self.told.gathering != GatheringState::Gathering {
+            self.told.gathering = GatheringState::Gathering;
+            return Some(Event::GatheringStateChanged(GatheringState::Gathering));
+        }
+        let Session { candidates, local, .. } = &mut self.session;
+        if let Some(candidate) = candidates.iter_mut().find(|candidate| !candidate.announced) {
             candidate.announced = true;
-            return Some(Event::LocalCandidate(candidate.to_signalled(ufrag)));
+            return Some(Event::LocalCandidate(candidate.to_signalled(local.ufrag())));
         }
         let gathering = self.gathering();
         if self.told.gathering != gathering {
             self.told.gathering = gathering;
             return Some(Event::GatheringStateChanged(gathering));
         }
-        let unannounced = |pair: &&mut Pair| pair.qualified && !pair.qualified_announced;
-        if let Some(pair) = self.checklist.iter_mut().find(unannounced) {
-            pair.qualified_announced = true;
-            return Some(Event::SourceQualified { source: pair.source(), path: pair.path() });
+        if let Some((source, path)) = self.next_qualified() {
+            return Some(Event::SourceQualified { source, path });
         }
-        if self.told.role != self.role {
-            self.told.role = self.role;
-            return Some(Event::RoleChanged(self.role));
+        if self.told.role != self.shared.role {
+            self.told.role = self.shared.role;
+            return Some(Event::RoleChanged(self.shared.role));
         }
-        let Progress { selected, state, .. } = self.progress;
+        let Self { selected, state, .. } = *self;
         if let Some(pair) = selected.filter(|_| self.told.selected != selected) {
             self.told.selected = selected;
             return Some(Event::SelectedPairChanged(pair));
@@ -74,10 +98,32 @@ impl Agent {
             self.told.state = state;
             return Some(Event::StateChanged(state));
         }
+        if self.told.previous && self.previous.is_none() {
+            self.told.previous = false;
+            return Some(Event::PreviousSessionEnded);
+        }
         if state == State::Closed && !self.told.closed {
             self.told.closed = true;
             return Some(Event::Closed);
         }
         None
+    }
+
+    fn next_qualified(&mut self) -> Option<(SourceId, Path)> {
+        let newest = take_qualified(&mut self.session, self.previous.as_deref());
+        newest.or_else(|| take_qualified(self.previous.as_deref_mut()?, Some(&self.session)))
+    }
+}
+
+/// A source that has qualified and was not told of; one that both sessions know is told once.
+fn take_qualified(session: &mut Session, other: Option<&Session>) -> Option<(SourceId, Path)> {
+    loop {
+        let pair = session.checklist.unannounced()?;
+        pair.qualified_announced = true;
+        let (source, path) = (pair.source(), pair.path());
+        let known = other.and_then(|other| other.checklist.at(source.interface, source.remote));
+        if !known.is_some_and(|pair| pair.qualified_announced) {
+            return Some((source, path));
+        }
     }
 }

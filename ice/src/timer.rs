@@ -1,8 +1,8 @@
-//! The one table of deadlines.
+//! The table of deadlines, one for the agent and one for each session.
 
 use std::time::Instant;
 
-/// What an agent waits for.
+/// What an agent or a session waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Timer {
     /// The next new check may leave.
@@ -19,10 +19,12 @@ pub(crate) enum Timer {
     Patience,
     /// The bindings behind server-reflexive candidates are to be refreshed.
     Binding,
+    /// The session before a restart is no longer needed.
+    Retirement,
 }
 
 impl Timer {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Pacing,
         Self::Transaction,
         Self::Consent,
@@ -30,6 +32,7 @@ impl Timer {
         Self::Nomination,
         Self::Patience,
         Self::Binding,
+        Self::Retirement,
     ];
 }
 

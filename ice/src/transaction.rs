@@ -8,6 +8,7 @@ use duologue_stun::{AttributeType, ErrorCode, Transaction, TransactionId};
 use crate::event::TransactionReport;
 use crate::path::{InterfaceId, PairId, Path};
 use crate::role::Role;
+use crate::shared::SessionId;
 
 /// A request that has been decided, sent or not.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub(crate) struct Request {
 pub(crate) enum Purpose {
     /// A check of a pair.
     Check {
+        session: SessionId,
         pair: PairId,
         kind: CheckKind,
         /// The role that it claims.
@@ -59,6 +61,18 @@ impl Request {
         }
     }
 
+    /// The session whose check it is.
+    pub(crate) const fn session(&self) -> Option<SessionId> {
+        match self.purpose {
+            Purpose::Check { session, .. } => Some(session),
+            Purpose::Gather { .. } => None,
+        }
+    }
+
+    pub(crate) const fn is_gathering(&self) -> bool {
+        matches!(self.purpose, Purpose::Gather { .. })
+    }
+
     pub(crate) const fn is_nomination(&self) -> bool {
         matches!(self.purpose, Purpose::Check { kind: CheckKind::Nomination, .. })
     }
@@ -71,6 +85,7 @@ impl Request {
 /// An answer owed to the peer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Response {
+    pub(crate) session: SessionId,
     pub(crate) id: TransactionId,
     pub(crate) path: Path,
     pub(crate) kind: ResponseKind,

@@ -15,3 +15,4 @@ mod contract;
 mod hostile;
 mod known_faults;
 mod protocol;
+mod restart;

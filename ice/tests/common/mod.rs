@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use duologue_ice::{Agent, Config, Discard, Event, GatheringState, Path, Received, Role, State};
+use duologue_ice::{Agent, Config, Credentials, Discard, Event, GatheringState, Path, Received, Role, State};
 use duologue_netsim::{Addresses, HostId, InterfaceId, Link, Loss, NatKind, Network, Node, Realm};
 use duologue_stun::{Class, Message, Method, Writer};
 
@@ -169,6 +169,7 @@ pub(crate) struct World {
     /// The agents' own ids of their first interfaces, once gathered.
     pub(crate) interfaces: Vec<duologue_ice::InterfaceId>,
     told: [usize; 2],
+    restarts: u32,
 }
 
 /// What a world is like.
@@ -256,6 +257,7 @@ impl World {
             hosts: hosts.try_into().unwrap(),
             interfaces: vec![],
             told: [0, 0],
+            restarts: 0,
         }
     }
 
@@ -289,6 +291,23 @@ impl World {
     pub(crate) fn exchange(&mut self) {
         self.describe(0, 1);
         self.describe(1, 0);
+    }
+
+    /// One side restarts, with credentials that nobody has had.
+    pub(crate) fn restart(&mut self, index: usize) {
+        let now = self.now();
+        self.restarts += 1;
+        let local = Credentials::new(format!("restart{}", self.restarts), format!("{:024}", self.restarts));
+        self.host(index).agent.restart(now, local.unwrap());
+        self.host(index).drain_events(now);
+    }
+
+    /// A whole restart: an offer, its answer, and the candidates of both.
+    pub(crate) fn renegotiate(&mut self, offerer: usize) {
+        self.restart(offerer);
+        self.restart(1 - offerer);
+        self.describe(offerer, 1 - offerer);
+        self.describe(1 - offerer, offerer);
     }
 
     /// Carries one description over.

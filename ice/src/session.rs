@@ -1,0 +1,175 @@
+//! One ICE session: its credentials, candidates and pairs, and how far it has come.
+//!
+//! An agent has one, and during a restart the one before beside it (RFC 8445, Section 9).
+
+use std::time::Instant;
+
+use duologue_stun::crypto::HmacKey;
+
+use crate::candidate::{LocalCandidate, RemoteCandidate};
+use crate::checklist::Checklist;
+use crate::credentials::Credentials;
+use crate::event::FailureReason;
+use crate::pair::Pair;
+use crate::path::{InterfaceId, PairId};
+use crate::role::Role;
+use crate::shared::{SessionId, Shared};
+use crate::timer::{Timer, Timers};
+
+/// What begins anew with a restart.
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) local: Credentials,
+    pub(crate) local_key: Box<dyn HmacKey>,
+    pub(crate) remote: Option<Remote>,
+    pub(crate) remote_lite: bool,
+    pub(crate) remote_done: bool,
+    pub(crate) candidates: Vec<LocalCandidate>,
+    pub(crate) remotes: Vec<RemoteCandidate>,
+    pub(crate) checklist: Checklist,
+    pub(crate) timers: Timers,
+    pub(crate) progress: Progress,
+}
+
+/// The peer's credentials, and its password set up as a key.
+pub(crate) struct Remote {
+    pub(crate) credentials: Credentials,
+    pub(crate) key: Box<dyn HmacKey>,
+}
+
+/// How far a session has come.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    pub(crate) failed: Option<FailureReason>,
+    pub(crate) selected: Option<PairId>,
+    /// How many requests have left.
+    pub(crate) checks: u32,
+    pub(crate) checking: bool,
+    pub(crate) patience_over: bool,
+    pub(crate) first_valid: Option<Instant>,
+    pub(crate) lost_consent: bool,
+    pub(crate) concluded: bool,
+    /// The peer has sent a check, so it has our credentials.
+    pub(crate) asked: bool,
+    /// Another session carries the payload: this one answers, and asks nothing any more.
+    pub(crate) quiet: bool,
+}
+
+impl Session {
+    /// A session in which nothing has happened. The host candidates are those of the interfaces present.
+    pub(crate) fn new(shared: &mut Shared, local: Credentials, remote_lite: bool) -> Self {
+        let local_key = shared.config.crypto.key(local.pwd().as_bytes());
+        let candidates =
+            (0..shared.interfaces.len()).filter_map(|index| shared.host_candidate(index)).collect();
+        Self {
+            id: shared.next_session_id(),
+            local,
+            local_key,
+            remote: None,
+            remote_lite,
+            remote_done: false,
+            candidates,
+            remotes: Vec::new(),
+            checklist: Checklist::new(shared.role),
+            timers: Timers::default(),
+            progress: Progress::default(),
+        }
+    }
+
+    /// RFC 8445, Section 6.1.1: a lite agent is controlled by a full one.
+    pub(crate) fn forced_role(&self, shared: &Shared) -> Option<Role> {
+        match (shared.config.lite, self.remote_lite) {
+            (false, true) => Some(Role::Controlling),
+            (true, false) => Some(Role::Controlled),
+            (true, true) | (false, false) => None,
+        }
+    }
+
+    /// RFC 8445, Section 7.2.5.1: with the role the priorities of all pairs change.
+    pub(crate) fn take_role(&mut self, shared: &mut Shared, role: Role) {
+        shared.take_role(role);
+        self.checklist.rank(role);
+    }
+
+    pub(crate) const fn has_failed(&self) -> bool {
+        self.progress.failed.is_some()
+    }
+
+    pub(crate) fn selected(&self) -> Option<&Pair> {
+        self.checklist.get(self.progress.selected?)
+    }
+
+    pub(crate) fn start_checking(&mut self, shared: &Shared, now: Instant) {
+        self.progress.checking = true;
+        self.restart_patience(shared, now);
+    }
+
+    /// RFC 8863, Section 4: an agent does not fail before it has waited for peer-reflexive candidates.
+    pub(crate) fn restart_patience(&mut self, shared: &Shared, now: Instant) {
+        if self.has_failed() {
+            return;
+        }
+        self.progress.patience_over = shared.config.patience.is_zero();
+        let deadline = now.checked_add(shared.config.patience);
+        self.timers.set(Timer::Patience, deadline.filter(|_| !self.progress.patience_over));
+    }
+
+    /// An interface has gone: so have its candidates, its pairs and their requests.
+    pub(crate) fn remove_interface(&mut self, shared: &mut Shared, now: Instant, id: InterfaceId) {
+        let Self { checklist, candidates, .. } = self;
+        candidates.retain(|candidate| candidate.interface != id);
+        shared.requests.remove_where(|request| {
+            let pair = request.pair().and_then(|pair| checklist.get(pair));
+            pair.is_some_and(|pair| pair.interface == id)
+        });
+        checklist.remove_interface(id);
+        if self.progress.checking {
+            self.restart_patience(shared, now);
+        }
+    }
+
+    /// Takes what came of the time that has passed.
+    pub(crate) fn handle_timeout(&mut self, shared: &mut Shared, timer: Timer, now: Instant) -> bool {
+        let expired = self.timers.take_expired(timer, now);
+        if expired {
+            match timer {
+                Timer::Consent => self.on_consent_due(shared, now),
+                Timer::Silence => self.on_silence(shared, now),
+                Timer::Patience => self.progress.patience_over = true,
+                // What follows every input does what the others wait for.
+                Timer::Nomination
+                | Timer::Pacing
+                | Timer::Transaction
+                | Timer::Binding
+                | Timer::Retirement => {}
+            }
+        }
+        expired
+    }
+
+    /// Nominates and selects, after an input.
+    pub(crate) fn settle(&mut self, shared: &mut Shared, now: Instant) {
+        self.checklist.rank(shared.role);
+        if self.has_failed() {
+            return;
+        }
+        self.assume(shared);
+        self.nominate(shared, now);
+        self.select(shared, now);
+    }
+
+    pub(crate) fn set_timers(&mut self, shared: &Shared, now: Instant) {
+        if self.has_failed() {
+            return;
+        }
+        self.timers.set(Timer::Consent, self.next_consent());
+        self.timers.set(Timer::Silence, self.next_silence(shared, now));
+    }
+
+    /// Nothing is waited for or sent any more.
+    pub(crate) fn stop(&mut self) {
+        self.progress.selected = None;
+        self.timers.clear();
+        self.checklist.clear_triggered();
+    }
+}

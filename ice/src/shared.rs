@@ -1,0 +1,126 @@
+//! What the sessions of an agent share: addresses, the role, the table of requests, randomness and counters.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use duologue_stun::TransactionId;
+use rand_chacha::ChaCha12Rng;
+use rand_core::{Rng, SeedableRng};
+
+use crate::candidate::{Foundations, Kind, LocalCandidate, priority};
+use crate::config::Config;
+use crate::event::Stats;
+use crate::gather::Interface;
+use crate::path::{InterfaceId, PairId, SourceId};
+use crate::role::Role;
+use crate::transaction::{Request, Requests};
+
+/// One of an agent's sessions. An id is never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SessionId(u32);
+
+/// What outlives a restart.
+pub(crate) struct Shared {
+    pub(crate) config: Arc<Config>,
+    pub(crate) now: Instant,
+    pub(crate) rng: ChaCha12Rng,
+    /// RFC 8445, Section 9: a restart keeps the role.
+    pub(crate) role: Role,
+    pub(crate) tie_breaker: u64,
+    pub(crate) interfaces: Vec<Interface>,
+    pub(crate) foundations: Foundations,
+    pub(crate) requests: Requests,
+    /// Checks received of late, to tell replays.
+    pub(crate) recent: VecDeque<(TransactionId, SourceId)>,
+    /// When the last new request left: one Ta for all sessions.
+    pub(crate) last_check: Option<Instant>,
+    pub(crate) pair_ids: PairIds,
+    pub(crate) stats: Stats,
+    next_interface: u32,
+    next_session: u32,
+}
+
+/// The source of pairs' identifiers.
+#[derive(Debug, Default)]
+pub(crate) struct PairIds(u32);
+
+impl PairIds {
+    pub(crate) const fn next(&mut self) -> PairId {
+        let id = PairId(self.0);
+        self.0 = self.0.wrapping_add(1);
+        id
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(config: Arc<Config>, seed: [u8; 32], now: Instant) -> Self {
+        Self {
+            config,
+            now,
+            rng: ChaCha12Rng::from_seed(seed),
+            role: Role::Controlled,
+            tie_breaker: 0,
+            interfaces: Vec::new(),
+            foundations: Foundations::default(),
+            requests: Requests::default(),
+            recent: VecDeque::new(),
+            last_check: None,
+            pair_ids: PairIds::default(),
+            stats: Stats::default(),
+            next_interface: 0,
+            next_session: 0,
+        }
+    }
+
+    pub(crate) fn random_id(&mut self) -> TransactionId {
+        let mut id = [0; 12];
+        self.rng.fill_bytes(&mut id);
+        TransactionId(id)
+    }
+
+    pub(crate) const fn next_session_id(&mut self) -> SessionId {
+        let id = SessionId(self.next_session);
+        self.next_session = self.next_session.wrapping_add(1);
+        id
+    }
+
+    /// The id of a new interface, and its place among all there have been.
+    pub(crate) const fn next_interface_id(&mut self) -> (InterfaceId, u32) {
+        let index = self.next_interface;
+        self.next_interface = index.wrapping_add(1);
+        (InterfaceId(index), index)
+    }
+
+    pub(crate) fn interface(&self, id: InterfaceId) -> Option<&Interface> {
+        self.interfaces.iter().find(|interface| interface.id == id)
+    }
+
+    pub(crate) fn interface_at(&self, address: SocketAddr) -> Option<&Interface> {
+        self.interfaces.iter().find(|interface| interface.is_at(address))
+    }
+
+    /// The host candidate of the `index`th interface present.
+    pub(crate) fn host_candidate(&mut self, index: usize) -> Option<LocalCandidate> {
+        let Interface { id, address, preference, .. } = *self.interfaces.get(index)?;
+        let foundation = self.foundations.number(Kind::Host, address.ip(), None);
+        Some(LocalCandidate {
+            interface: id,
+            kind: Kind::Host,
+            address,
+            base: address,
+            priority: priority(Kind::Host, preference),
+            foundation,
+            announced: false,
+        })
+    }
+
+    /// Takes a role and withdraws what was sent in the other one. Sessions follow by [`crate::checklist::Checklist::rank`].
+    pub(crate) fn take_role(&mut self, role: Role) {
+        if self.role != role {
+            self.role = role;
+            self.requests.remove_where(Request::is_nomination);
+        }
+    }
+}
