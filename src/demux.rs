@@ -31,7 +31,7 @@ pub struct Demux<K> {
 /// What leads to one connection.
 #[derive(Debug)]
 struct Owned {
-    user: Box<[u8]>,
+    users: Vec<Box<[u8]>>,
     transactions: VecDeque<TransactionId>,
     paths: VecDeque<Path>,
 }
@@ -57,6 +57,9 @@ pub enum Route {
     TransactionClosed(TransactionId),
     /// The ids reported so far are void; those in flight follow.
     TransactionsReset,
+    /// The user names of checks for the connection are others
+    /// ([`local_ice_ufrags`](PeerConnection::local_ice_ufrags)).
+    UsersChanged,
     /// Authenticated STUN has come on this path.
     Path(Path),
 }
@@ -76,15 +79,15 @@ impl<K: Copy + Eq + Hash> Demux<K> {
 
     /// Adds a connection under `key`.
     pub fn insert(&mut self, key: K, connection: &mut PeerConnection) -> Result<(), InsertError> {
-        let user: Box<[u8]> = connection.local_ice_ufrag().as_bytes().into();
-        if self.users.contains_key(&user) {
+        if connection.local_ice_ufrags().any(|user| self.users.contains_key(user.as_bytes())) {
             return Err(InsertError::UserTaken);
         }
         if self.owned.contains_key(&key) {
             return Err(InsertError::KeyTaken);
         }
-        self.users.insert(user.clone(), key);
-        self.owned.insert(key, Owned { user, transactions: VecDeque::new(), paths: VecDeque::new() });
+        let owned = Owned { users: Vec::new(), transactions: VecDeque::new(), paths: VecDeque::new() };
+        self.owned.insert(key, owned);
+        self.learn_users(key, connection);
         self.update(key, connection);
         Ok(())
     }
@@ -92,7 +95,9 @@ impl<K: Copy + Eq + Hash> Demux<K> {
     /// Forgets a connection and all that led to it.
     pub fn remove(&mut self, key: K) {
         let Some(owned) = self.owned.remove(&key) else { return };
-        self.users.remove(&owned.user);
+        for user in owned.users {
+            self.forget_user(key, &user);
+        }
         for id in owned.transactions {
             self.forget_transaction(key, id);
         }
@@ -104,7 +109,10 @@ impl<K: Copy + Eq + Hash> Demux<K> {
     /// Takes in what a connection has learnt since the last call.
     pub fn update(&mut self, key: K, connection: &mut PeerConnection) {
         while let Some(route) = connection.poll_route() {
-            self.learn(key, route);
+            match route {
+                Route::UsersChanged => self.learn_users(key, connection),
+                route => self.learn(key, route),
+            }
         }
     }
 
@@ -139,6 +147,26 @@ impl<K: Copy + Eq + Hash> Demux<K> {
         self.owned.is_empty()
     }
 
+    /// During an ICE restart a connection has two user names. One that another connection has stays its own.
+    fn learn_users(&mut self, key: K, connection: &PeerConnection) {
+        let Some(owned) = self.owned.get_mut(&key) else { return };
+        let users = connection.local_ice_ufrags().map(|user| Box::from(user.as_bytes())).collect();
+        let before = std::mem::replace(&mut owned.users, users);
+        for user in &owned.users {
+            self.users.entry(user.clone()).or_insert(key);
+        }
+        let gone: Vec<_> = before.into_iter().filter(|user| !owned.users.contains(user)).collect();
+        for user in gone {
+            self.forget_user(key, &user);
+        }
+    }
+
+    fn forget_user(&mut self, key: K, user: &[u8]) {
+        if self.users.get(user) == Some(&key) {
+            self.users.remove(user);
+        }
+    }
+
     fn learn(&mut self, key: K, route: Route) {
         let Some(owned) = self.owned.get_mut(&key) else { return };
         match route {
@@ -161,6 +189,8 @@ impl<K: Copy + Eq + Hash> Demux<K> {
                     self.forget_transaction(key, id);
                 }
             }
+            // Told with the connection at hand.
+            Route::UsersChanged => {}
             Route::Path(path) => {
                 let path = path.canonical();
                 owned.paths.retain(|one| *one != path);

@@ -3,7 +3,8 @@
 use duologue_dtls::{Connected, Failure, KeyLogLine};
 use duologue_ice::{GatheringState, Path};
 use duologue_sctp::dcep::{ChannelCloseReason, ChannelId};
-use duologue_sdp::jsep::{IceCandidate, SignalingState};
+use duologue_sdp::Text;
+use duologue_sdp::jsep::{IceCandidate, SignalingState, TransceiverId};
 use thiserror::Error;
 
 /// Something that happened on a [`PeerConnection`](crate::PeerConnection). The names are those of the browser's events.
@@ -14,6 +15,26 @@ pub enum Event {
     NegotiationNeeded,
     /// The negotiation has moved.
     SignalingStateChange(SignalingState),
+    /// The peer sends on this transceiver now, or in more streams than before.
+    Track(TransceiverId),
+    /// The track of this transceiver's receiver has come into a stream of the peer's.
+    AddTrack {
+        /// Whose receiver.
+        transceiver: TransceiverId,
+        /// The stream's identification.
+        stream: Text,
+    },
+    /// The track of this transceiver's receiver has left a stream of the peer's.
+    RemoveTrack {
+        /// Whose receiver.
+        transceiver: TransceiverId,
+        /// The stream's identification.
+        stream: Text,
+    },
+    /// The peer no longer sends on this transceiver, or not for the moment.
+    Mute(TransceiverId),
+    /// A transceiver was stopped, by the peer or because its section was rejected; its receiver's track has ended.
+    Ended(TransceiverId),
     /// A candidate to be signalled to the peer, as far as descriptions sent before do not carry it.
     IceCandidate(IceCandidate),
     /// Gathering has begun, or found all that it will.

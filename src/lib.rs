@@ -59,12 +59,14 @@
 //! 8. Messages and events are pulled; unread messages hold the peer back.
 //! 9. Every public type is `Send + 'static`; there are no callbacks.
 
+pub mod capabilities;
 mod config;
 mod data_channel;
 mod demux;
 mod early;
 mod event;
 mod input;
+mod media;
 mod negotiate;
 mod output;
 mod peer_connection;
@@ -89,6 +91,10 @@ pub use duologue_sctp::dcep::{
     Channel, ChannelCloseReason, ChannelConfig, ChannelId, ChannelState, CreateError, Kind, Message,
 };
 pub use duologue_sdp as sdp;
+pub use duologue_sdp::jsep::{
+    Encoding, OfferOptions, Parameters, TrackKind, Transceiver, TransceiverError, TransceiverId,
+    TransceiverInit,
+};
 pub use duologue_stun as stun;
 
 /// The README's code, so that it compiles.

@@ -5,8 +5,8 @@ use crate::event::Event;
 use crate::peer_connection::PeerConnection;
 use duologue_ice as ice;
 use duologue_sdp::jsep::{
-    self, CandidateError, DescriptionError, IceCandidate, LocalTransport, Negotiator, RemoteCandidate,
-    SdpType, SignalingState, StateError,
+    self, CandidateError, DescriptionError, IceCandidate, IceCredentials, LocalTransport, Negotiator,
+    OfferOptions, RemoteCandidate, SdpType, SignalingState, StateError,
 };
 use duologue_sdp::{Fingerprint, HashFunction, ParseError, SessionDescription, Text};
 use rand_chacha::ChaCha20Rng;
@@ -47,12 +47,10 @@ pub enum AddCandidateError {
 /// The negotiation, and what has been told of it.
 pub(crate) struct Signalling {
     pub(crate) negotiator: Negotiator,
-    told: SignalingState,
-    needed: bool,
     /// The ICE role that the agent was given; it may have changed its own since.
     role: Option<ice::Role>,
-    /// Candidates that have not been told.
-    candidates: VecDeque<Text>,
+    /// Candidates that have not been told, each with its generation.
+    candidates: VecDeque<(Text, Text)>,
 }
 
 impl Signalling {
@@ -63,8 +61,7 @@ impl Signalling {
         let mut tls_id = Text::default();
         let _ = write!(tls_id, "{:016x}{:016x}", random.next_u64(), random.next_u64());
         let local = LocalTransport {
-            ice_ufrag: credentials.ufrag().into(),
-            ice_pwd: credentials.pwd().into(),
+            ice: IceCredentials { ufrag: credentials.ufrag().into(), pwd: credentials.pwd().into() },
             ice_lite: config.ice.lite,
             fingerprints: Fingerprint::new(HashFunction::Sha256, fingerprint.bytes()).into_iter().collect(),
             tls_id,
@@ -72,14 +69,12 @@ impl Signalling {
         let mut settings = jsep::Config::default();
         settings.sctp_port = config.sctp.local_port;
         settings.max_message_size = config.sctp.max_message_size.into();
-        let negotiator = Negotiator::new(Arc::new(settings), local, random.next_u64());
-        Self {
-            negotiator,
-            told: SignalingState::Stable,
-            needed: false,
-            role: None,
-            candidates: VecDeque::new(),
-        }
+        settings.audio.clone_from(&config.audio);
+        settings.video.clone_from(&config.video);
+        let mut seed = [0; 32];
+        random.fill_bytes(&mut seed);
+        let negotiator = Negotiator::new(Arc::new(settings), local, seed);
+        Self { negotiator, role: None, candidates: VecDeque::new() }
     }
 
     pub(crate) fn close(&mut self) {
@@ -87,38 +82,43 @@ impl Signalling {
     }
 
     /// Puts a gathered candidate into our description, and tells of it once that is set.
-    pub(crate) fn add_candidate(&mut self, candidate: &ice::Candidate) {
+    pub(crate) fn add_candidate(&mut self, ufrag: &str, candidate: &ice::Candidate) {
         let value = Text::from(candidate.value());
-        self.candidates.push_back(value.clone());
-        self.negotiator.add_local_candidate(value);
+        self.candidates.push_back((ufrag.into(), value.clone()));
+        self.negotiator.add_local_candidate(ufrag, value);
     }
 
     /// RFC 8838, Section 9: candidates follow the description that carries their credentials.
     fn poll_candidate(&mut self) -> Option<Event> {
+        if self.candidates.is_empty() {
+            return None;
+        }
+        let ufrag = &self.negotiator.ice_credentials().ufrag;
+        // Those of a restart that was rolled back, or overtaken, say nothing any more.
+        self.candidates.retain(|(generation, _)| generation == ufrag);
         let mid = self.negotiator.local_transport_mid()?;
-        let value = self.candidates.pop_front()?;
+        let (ufrag, value) = self.candidates.pop_front()?;
         Some(Event::IceCandidate(IceCandidate {
             candidate: format!("candidate:{value}").into(),
             sdp_mid: Some(mid.into()),
             sdp_m_line_index: None,
-            username_fragment: Some(self.negotiator.local_transport().ice_ufrag.clone()),
+            username_fragment: Some(ufrag),
         }))
     }
 
-    /// The next change that has not been told.
+    /// What has happened in the negotiation, then candidates.
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
-        let state = self.negotiator.signaling_state();
-        if self.told != state {
-            self.told = state;
-            return Some(Event::SignalingStateChange(state));
-        }
-        // W3C, "update the negotiation-needed flag": it is told once, and only in `stable`.
-        let needed = state == SignalingState::Stable && self.negotiator.negotiation_needed();
-        let newly = needed && !self.needed;
-        if state == SignalingState::Stable {
-            self.needed = needed;
-        }
-        if newly { Some(Event::NegotiationNeeded) } else { self.poll_candidate() }
+        let Some(event) = self.negotiator.poll_event() else { return self.poll_candidate() };
+        Some(match event {
+            jsep::Event::SignalingStateChange(state) => Event::SignalingStateChange(state),
+            jsep::Event::Mute(transceiver) => Event::Mute(transceiver),
+            jsep::Event::RemoveTrack { transceiver, stream } => Event::RemoveTrack { transceiver, stream },
+            jsep::Event::AddTrack { transceiver, stream } => Event::AddTrack { transceiver, stream },
+            jsep::Event::Track(transceiver) => Event::Track(transceiver),
+            jsep::Event::Ended(transceiver) => Event::Ended(transceiver),
+            jsep::Event::NegotiationNeeded => Event::NegotiationNeeded,
+            _ => return self.poll_event(),
+        })
     }
 }
 
@@ -131,7 +131,12 @@ impl PeerConnection {
 
     /// Creates an offer of what is negotiated and what was asked for since.
     pub fn create_offer(&mut self) -> Result<Description, StateError> {
-        let sdp = self.signalling.negotiator.create_offer()?;
+        self.create_offer_with(OfferOptions::default())
+    }
+
+    /// Creates an offer with options, as [`create_offer`](Self::create_offer) does.
+    pub fn create_offer_with(&mut self, options: OfferOptions) -> Result<Description, StateError> {
+        let sdp = self.signalling.negotiator.create_offer(options)?;
         Ok(Description { kind: SdpType::Offer, sdp })
     }
 
@@ -141,16 +146,69 @@ impl PeerConnection {
         Ok(Description { kind: SdpType::Answer, sdp })
     }
 
-    /// Sets our description, as it was created last; an answer may be set as provisional first.
+    /// Sets our description, as it was created last; an answer may be set as provisional first. A rollback undoes what
+    /// waits for an answer.
     pub fn set_local_description(
         &mut self,
         now: Instant,
         description: &Description,
     ) -> Result<(), DescriptionError> {
         let now = self.advance(now);
-        self.signalling.negotiator.set_local_description(description.kind, &description.sdp)?;
+        self.signalling.negotiator.set_local_description(description.kind, Some(&description.sdp))?;
         self.negotiated(now);
         Ok(())
+    }
+
+    /// Creates and sets what the state asks for, an offer or the answer to the peer's, and returns it to be signalled
+    /// (the browser's `setLocalDescription()` without arguments).
+    ///
+    /// Two peers that may both offer at any time need no more than the W3C's perfect negotiation. One of the two is
+    /// polite: its offer gives way.
+    ///
+    /// ```
+    /// # use duologue::{Description, Event, PeerConnection, sdp::jsep::{DescriptionError, SdpType, SignalingState}};
+    /// # use std::time::Instant;
+    /// struct Peer { connection: PeerConnection, polite: bool, ignored: bool }
+    ///
+    /// impl Peer {
+    ///     /// What to signal when the connection says `negotiationneeded`.
+    ///     fn negotiation_needed(&mut self, now: Instant) -> Result<Description, DescriptionError> {
+    ///         self.connection.set_implicit_local_description(now)
+    ///     }
+    ///
+    ///     /// A description has come; what to signal back.
+    ///     fn signalled(&mut self, now: Instant, theirs: &Description) -> Result<Option<Description>, DescriptionError> {
+    ///         let stable = self.connection.signaling_state() == SignalingState::Stable;
+    ///         let offer = theirs.kind == SdpType::Offer;
+    ///         self.ignored = offer && !stable && !self.polite;
+    ///         if self.ignored {
+    ///             return Ok(None);
+    ///         }
+    ///         self.connection.set_remote_description(now, theirs)?; // rolls our offer back if it must
+    ///         offer.then(|| self.connection.set_implicit_local_description(now)).transpose()
+    ///     }
+    /// }
+    /// ```
+    pub fn set_implicit_local_description(&mut self, now: Instant) -> Result<Description, DescriptionError> {
+        let now = self.advance(now);
+        let kind = self.signalling.negotiator.set_implicit_local_description()?;
+        self.negotiated(now);
+        let sdp = self.signalling.negotiator.local_description();
+        // What was just set is there.
+        sdp.map(|sdp| Description { kind, sdp }).ok_or(DescriptionError::Modified)
+    }
+
+    /// Undoes what our description, or the peer's, asks for as long as it waits for an answer.
+    pub fn roll_back(&mut self, now: Instant) -> Result<(), DescriptionError> {
+        let now = self.advance(now);
+        self.signalling.negotiator.set_local_description(SdpType::Rollback, None)?;
+        self.negotiated(now);
+        Ok(())
+    }
+
+    /// Asks for an ICE restart in the next offer: other credentials, another path. The old one is used until then.
+    pub fn restart_ice(&mut self) {
+        self.signalling.negotiator.restart_ice();
     }
 
     /// Sets the peer's description: offer, answer, provisional answer or rollback.
@@ -195,6 +253,7 @@ impl PeerConnection {
 
     /// Gives ICE what the negotiation says; what is known already changes nothing there.
     fn negotiated(&mut self, now: Instant) {
+        self.restarted(now);
         let Signalling { negotiator, role: told, .. } = &mut self.signalling;
         // RFC 8445, Section 6.1.1: the offerer controls.
         let role = negotiator
@@ -206,9 +265,8 @@ impl PeerConnection {
         }
         if let Some(remote) = negotiator.remote_transport() {
             self.ice.set_remote_lite(now, remote.ice_lite);
-            // The grammar of descriptions and of the agent is the same, and the negotiator refuses a restart.
-            if let Ok(credentials) = ice::Credentials::new(remote.ice_ufrag.as_str(), remote.ice_pwd.expose())
-            {
+            if let Some(credentials) = credentials(&remote.ice) {
+                // Others than before come with others of ours, and so with a new session.
                 let _ = self.ice.set_remote_credentials(now, credentials);
             }
             for candidate in remote.candidates.iter().filter_map(|value| value.parse().ok()) {
@@ -220,4 +278,24 @@ impl PeerConnection {
         }
         self.pump();
     }
+
+    /// Restarts ICE when our description has other credentials, and goes back when it was rolled back.
+    fn restarted(&mut self, now: Instant) {
+        let ours = self.signalling.negotiator.ice_credentials();
+        if ours.ufrag == self.ice.local_credentials().ufrag() {
+            return;
+        }
+        let (user, fresh) = (ours.ufrag.clone(), credentials(ours));
+        if self.ice.local_ufrags().any(|known| known == user) {
+            self.ice.abandon_restart(now);
+        } else if let Some(fresh) = fresh {
+            self.ice.restart(now, fresh);
+        }
+        self.users_changed = true;
+    }
+}
+
+/// The grammar of descriptions and of the agent is the same.
+fn credentials(signalled: &IceCredentials) -> Option<ice::Credentials> {
+    ice::Credentials::new(signalled.ufrag.as_str(), signalled.pwd.expose()).ok()
 }

@@ -93,6 +93,9 @@ impl PeerConnection {
     /// What [`Demux`](crate::Demux) should know.
     #[must_use]
     pub fn poll_route(&mut self) -> Option<Route> {
+        if std::mem::take(&mut self.users_changed) {
+            return Some(Route::UsersChanged);
+        }
         if let Some(path) = self.learnt.pop() {
             return Some(Route::Path(path));
         }

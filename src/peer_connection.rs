@@ -60,6 +60,8 @@ pub struct PeerConnection {
     pub(crate) events: VecDeque<Event>,
     /// Paths of authenticated STUN since the last poll, for [`Demux`](crate::Demux).
     pub(crate) learnt: Vec<ice::Path>,
+    /// Whether the user names of our checks have changed since the last poll, for [`Demux`](crate::Demux).
+    pub(crate) users_changed: bool,
     pub(crate) counters: Counters,
 }
 
@@ -122,6 +124,7 @@ impl PeerConnection {
             state: ConnectionState::New,
             events: VecDeque::new(),
             learnt: Vec::new(),
+            users_changed: false,
             counters: Counters::default(),
         }
     }
@@ -163,10 +166,9 @@ impl PeerConnection {
         self.ntp
     }
 
-    /// The local half of the `USERNAME` of checks meant for this connection.
-    #[must_use]
-    pub fn local_ice_ufrag(&self) -> &str {
-        self.ice.local_credentials().ufrag()
+    /// The local half of the `USERNAME` of checks meant for this connection: one, or, during an ICE restart, two.
+    pub fn local_ice_ufrags(&self) -> impl Iterator<Item = &str> {
+        self.ice.local_ufrags()
     }
 
     /// Every candidate pair, for statistics.

@@ -31,15 +31,19 @@ impl PeerConnection {
         while let Some(event) = self.ice.poll_event() {
             moved = true;
             match event {
-                ice::Event::LocalCandidate(candidate) => self.signalling.add_candidate(&candidate),
+                ice::Event::LocalCandidate(candidate) => {
+                    self.signalling.add_candidate(self.ice.local_credentials().ufrag(), &candidate);
+                }
                 ice::Event::GatheringStateChanged(state) => {
                     if state == ice::GatheringState::Complete {
-                        self.signalling.negotiator.end_of_local_candidates();
+                        let ufrag = self.ice.local_credentials().ufrag();
+                        self.signalling.negotiator.end_of_local_candidates(ufrag);
                     }
                     self.events.push_back(Event::IceGatheringStateChange(state));
                 }
                 ice::Event::SourceQualified { source, .. } => self.early.qualify(source),
                 ice::Event::SelectedPairChanged(_) => self.path_changed(),
+                ice::Event::PreviousSessionEnded => self.users_changed = true,
                 ice::Event::StateChanged(state) => {
                     let works = matches!(state, ice::State::Connected | ice::State::Completed);
                     if works && self.state == ConnectionState::Disconnected {

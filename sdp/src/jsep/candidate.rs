@@ -137,13 +137,15 @@ impl Negotiator {
         }
     }
 
-    /// The peer's side of the transport, once a description of the peer's is set. An ICE restart that the peer offers
-    /// counts with our answer.
+    /// The peer's side of the transport that goes with our newest ICE credentials, once a description of the peer's is set:
+    /// an ICE restart that we offer has none before it is answered, and one that the peer offers counts with our answer.
     #[must_use]
     pub fn remote_transport(&self) -> Option<&RemoteTransport> {
-        let waits = self.state == SignalingState::HaveRemoteOffer && self.is_restarted_by_peer();
-        match &self.round {
-            Some(round) if waits => round.stable.remote.as_ref(),
+        match (self.state, &self.round) {
+            (SignalingState::HaveLocalOffer, Some(round)) if round.stable.ice != self.session.ice => None,
+            (SignalingState::HaveRemoteOffer, Some(round)) if self.is_restarted_by_peer() => {
+                round.stable.remote.as_ref()
+            }
             _ => self.session.remote.as_ref(),
         }
     }

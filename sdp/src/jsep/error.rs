@@ -145,6 +145,9 @@ pub enum TransceiverError {
     /// This connection has no such transceiver.
     #[error("no such transceiver")]
     Unknown,
+    /// There is no codec for this kind of track in the configuration.
+    #[error("no codec is configured for this kind of track")]
+    UnsupportedKind,
     /// The transceiver is stopped.
     #[error("the transceiver is stopped")]
     Stopped,

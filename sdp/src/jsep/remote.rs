@@ -4,7 +4,7 @@
 use super::bundle::{self, acceptable, group_of, in_use};
 use super::changes::Changes;
 use super::codecs;
-use super::config::{Capabilities, Config};
+use super::config::Config;
 use super::error::DescriptionError;
 use super::numbers;
 use super::section::{Content, DataSection, Section, Session};
@@ -70,16 +70,8 @@ impl Remote<'_> {
 
     /// Whether we can do something with a section.
     fn is_usable(&self, media: &Media) -> bool {
-        let able = |kind| {
-            codecs::has_media(
-                &self.capabilities(kind).codecs.iter().map(|one| one.codec.clone()).collect::<Vec<_>>(),
-            )
-        };
+        let able = |kind| self.config.capabilities(kind).is_usable();
         media.is_data_channel() || (media.is_rtp() && TrackKind::of(&media.kind).is_some_and(able))
-    }
-
-    fn capabilities(&self, kind: TrackKind) -> &Capabilities {
-        self.config.capabilities(kind)
     }
 
     /// RFC 8829, Section 5.8.3: `rtcp-mux` must be there, with the section or with the one that serves it.
@@ -148,13 +140,12 @@ impl Remote<'_> {
     fn associate(&mut self, session: &mut Session, id: TransceiverId, media: &Media) {
         let unused = session.unused_mid(&[]);
         let direction = bundle::direction(media, self.description).reversed();
-        let max = self.config.audio.max_encodings.max(self.config.video.max_encodings);
         let streams = self.streams(media, direction);
         let Some(one) = session.transceiver_mut(id) else { return };
         // RFC 8829, Section 5.10: a section without mid is given one that stays ours.
         let mid = media.mid().map_or_else(|| one.link.mid.clone().unwrap_or(unused), Text::from);
         one.link.mid = Some(mid);
-        let max = max.min(self.config.capabilities(one.kind).max_encodings);
+        let max = self.config.capabilities(one.kind).max_encodings;
         one.sender.propose(simulcast::proposed(media, max));
         self.changes.remote_track(one, direction, streams);
     }

@@ -30,7 +30,7 @@ impl Negotiator {
         kind: TrackKind,
         init: TransceiverInit,
     ) -> Result<TransceiverId, TransceiverError> {
-        self.open()?;
+        self.able(kind)?;
         let max = self.config.capabilities(kind).max_encodings;
         let encodings = checked_encodings(kind, init.send_encodings, max)?;
         checked_rids(init.receive_rids.iter().map(Some))?;
@@ -52,7 +52,7 @@ impl Negotiator {
         track: impl Into<Text>,
         streams: &[Text],
     ) -> Result<TransceiverId, TransceiverError> {
-        self.open()?;
+        self.able(kind)?;
         let track = track.into();
         if self.session.transceivers.iter().any(|one| one.sender.track.as_ref() == Some(&track)) {
             return Err(TransceiverError::TrackTaken);
@@ -200,6 +200,12 @@ impl Negotiator {
 
     fn open(&self) -> Result<(), TransceiverError> {
         if self.signaling_state() == SignalingState::Closed { Err(TransceiverError::Closed) } else { Ok(()) }
+    }
+
+    fn able(&self, kind: TrackKind) -> Result<(), TransceiverError> {
+        self.open()?;
+        let able = self.config.capabilities(kind).is_usable();
+        if able { Ok(()) } else { Err(TransceiverError::UnsupportedKind) }
     }
 
     fn find(&mut self, id: TransceiverId) -> Result<&mut Transceiver, TransceiverError> {
