@@ -4,7 +4,7 @@ use crate::Text;
 use crate::error::Rule;
 use crate::feedback::Feedback;
 use crate::format::{FormatParameters, PayloadType, digits};
-use crate::lexer::is_token;
+use crate::lexer::{cut, is_token};
 use crate::parameters::Format;
 use std::fmt;
 
@@ -24,7 +24,7 @@ pub struct Rtpmap {
 
 impl Rtpmap {
     pub(crate) fn parse(value: &str) -> Result<Self, Rule> {
-        let (payload_type, encoding) = value.split_once(' ').ok_or(Rule::Rtpmap)?;
+        let (payload_type, encoding) = cut(value, b' ').ok_or(Rule::Rtpmap)?;
         let payload_type = payload_type.parse().map_err(|_| Rule::PayloadType)?;
         let mut parts = encoding.trim().split('/');
         let name = parts.next().filter(|name| is_token(name)).ok_or(Rule::Rtpmap)?;
@@ -64,7 +64,7 @@ pub struct Fmtp {
 impl Fmtp {
     /// `None` for a format that is no number.
     pub(crate) fn parse(value: &str) -> Option<Result<Self, Rule>> {
-        let (format, parameters) = value.split_once(' ').unwrap_or((value, ""));
+        let (format, parameters) = cut(value, b' ').unwrap_or((value, ""));
         if format.is_empty() {
             return Some(Err(Rule::Fmtp));
         }
