@@ -194,11 +194,13 @@ impl Codec {
         }
         match (self.format(), offered.format()) {
             (Format::H264(ours), Format::H264(theirs)) => {
+                let name = "profile-level-id";
+                let is_said = self.parameters.get(name).is_some() || offered.parameters.get(name).is_none();
                 let id = ours.answer(&theirs);
-                if id == ours.profile_level_id {
+                if is_said && id == ours.profile_level_id {
                     return self.parameters.clone();
                 }
-                self.parameters.with("profile-level-id", &id.to_string())
+                self.parameters.with(name, &id.to_string())
             }
             // RFC 7798, Section 7.2.2: the level of the answer is not higher than the offer's.
             (Format::H265(ours), Format::H265(theirs)) if ours.level_id > theirs.level_id => {
