@@ -7,7 +7,7 @@ use crate::error::Rule;
 use crate::extension::Extmap;
 use crate::feedback::RtcpFb;
 use crate::format::{PayloadType, digits};
-use crate::lexer::is_token;
+use crate::lexer::{cut, is_token};
 use crate::simulcast::{Rid, Simulcast};
 use crate::source::{Msid, Ssrc, SsrcGroup};
 use crate::transport::{Fingerprint, Secret, Setup};
@@ -105,7 +105,7 @@ pub struct Imageattr {
 impl Attribute {
     /// Reads what stands behind `a=`.
     pub(crate) fn parse(line: &str) -> Result<Self, Rule> {
-        match line.split_once(':') {
+        match cut(line, b':') {
             Some((name, value)) => Self::parse_rtp(name, value)
                 .or_else(|| Self::parse_transport(name, value))
                 .unwrap_or_else(|| Self::other(name, Some(value))),
@@ -199,7 +199,7 @@ impl Attribute {
 
 impl Imageattr {
     fn parse(value: &str) -> Result<Self, Rule> {
-        let (payload_type, sizes) = value.split_once(' ').ok_or(Rule::Imageattr)?;
+        let (payload_type, sizes) = cut(value, b' ').ok_or(Rule::Imageattr)?;
         let payload_type = PayloadType::parse_or_all(payload_type)?;
         Ok(Self { payload_type, sizes: sizes.into() })
     }

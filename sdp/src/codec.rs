@@ -4,7 +4,7 @@ use crate::Text;
 use crate::error::Rule;
 use crate::feedback::Feedback;
 use crate::format::{FormatParameters, PayloadType, digits};
-use crate::lexer::is_token;
+use crate::lexer::{cut, is_token};
 use crate::parameters::Format;
 use std::fmt;
 
@@ -24,7 +24,7 @@ pub struct Rtpmap {
 
 impl Rtpmap {
     pub(crate) fn parse(value: &str) -> Result<Self, Rule> {
-        let (payload_type, encoding) = value.split_once(' ').ok_or(Rule::Rtpmap)?;
+        let (payload_type, encoding) = cut(value, b' ').ok_or(Rule::Rtpmap)?;
         let payload_type = payload_type.parse().map_err(|_| Rule::PayloadType)?;
         let mut parts = encoding.trim().split('/');
         let name = parts.next().filter(|name| is_token(name)).ok_or(Rule::Rtpmap)?;
@@ -64,7 +64,7 @@ pub struct Fmtp {
 impl Fmtp {
     /// `None` for a format that is no number.
     pub(crate) fn parse(value: &str) -> Option<Result<Self, Rule>> {
-        let (format, parameters) = value.split_once(' ').unwrap_or((value, ""));
+        let (format, parameters) = cut(value, b' ').unwrap_or((value, ""));
         if format.is_empty() {
             return Some(Err(Rule::Fmtp));
         }
@@ -194,11 +194,13 @@ impl Codec {
         }
         match (self.format(), offered.format()) {
             (Format::H264(ours), Format::H264(theirs)) => {
+                let name = "profile-level-id";
+                let is_said = self.parameters.get(name).is_some() || offered.parameters.get(name).is_none();
                 let id = ours.answer(&theirs);
-                if id == ours.profile_level_id {
+                if is_said && id == ours.profile_level_id {
                     return self.parameters.clone();
                 }
-                self.parameters.with("profile-level-id", &id.to_string())
+                self.parameters.with(name, &id.to_string())
             }
             // RFC 7798, Section 7.2.2: the level of the answer is not higher than the offer's.
             (Format::H265(ours), Format::H265(theirs)) if ours.level_id > theirs.level_id => {

@@ -3,6 +3,7 @@
 use crate::Text;
 use crate::direction::Direction;
 use crate::format::digits;
+use crate::lexer::cut;
 use crate::words::words;
 use std::fmt;
 
@@ -65,14 +66,14 @@ impl Extmap {
 
     pub(crate) fn parse(value: &str) -> Option<Self> {
         let (entry, rest) = value.trim_end().split_once(' ')?;
-        let (id, direction) = match entry.split_once('/') {
+        let (id, direction) = match cut(entry, b'/') {
             Some((id, direction)) => (id, Some(Direction::from_name(direction)?)),
             None => (entry, None),
         };
         // RFC 8285, Section 4.2: 0 is reserved for padding.
         let id = digits(id).filter(|id| (1..=Self::LARGEST_ID).contains(id))?;
         let rest = rest.trim_start();
-        let (uri, attributes) = match rest.split_once(' ') {
+        let (uri, attributes) = match cut(rest, b' ') {
             Some((uri, attributes)) => (uri, Some(attributes.into())),
             None => (rest, None),
         };

@@ -7,11 +7,13 @@ use crate::codecs;
 use crate::direction::Direction;
 use crate::error::{ParseError, Rule};
 use crate::extension::Extmap;
+use crate::format::PayloadType;
 use crate::lexer::{Line, is_token};
 use crate::session::{Bandwidth, Connection};
 use crate::simulcast::{Rid, Simulcast};
 use crate::source::{Msid, Ssrc, SsrcGroup};
 use crate::transport::{Fingerprint, Secret, Setup};
+use std::collections::BTreeMap;
 
 /// The kind of a media section (RFC 8866, Section 5.14).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -64,7 +66,7 @@ pub struct Media {
     pub attributes: Vec<Attribute>,
 }
 
-/// The first value that `$find` gives of the attributes.
+/// The first value that `$pattern` finds in the attributes.
 macro_rules! first {
     ($(#[$doc:meta])* $name:ident, $type:ty, $pattern:pat => $value:expr) => {
         $(#[$doc])*
@@ -78,7 +80,7 @@ macro_rules! first {
     };
 }
 
-/// All values that `$find` gives of the attributes.
+/// All values that `$pattern` finds in the attributes.
 macro_rules! every {
     ($(#[$doc:meta])* $name:ident, $type:ty, $pattern:pat => $value:expr) => {
         $(#[$doc])*
@@ -129,7 +131,11 @@ impl Media {
                 _ => None,
             })
         };
-        all().filter(move |rid| all().filter(|other| other.id == rid.id).count() == 1)
+        let mut is_repeated = BTreeMap::new();
+        for rid in all() {
+            is_repeated.entry(rid.id.as_str()).and_modify(|repeated| *repeated = true).or_insert(false);
+        }
+        all().filter(move |rid| is_repeated.get(rid.id.as_str()) == Some(&false))
     }
 
     /// The codecs of an RTP section in the order of the `m=` line, each payload type once. What is known about a codec
@@ -160,6 +166,25 @@ impl Media {
     /// The certificate's fingerprints.
     pub fn fingerprints(&self) -> impl Iterator<Item = &Fingerprint> {
         fingerprints(&self.attributes)
+    }
+
+    /// The bandwidth that the description's sender wants to receive, lower layers included (`b=AS`), in bits per second
+    /// ([RFC 8866, Section 5.8](https://www.rfc-editor.org/rfc/rfc8866#section-5.8)).
+    #[must_use]
+    pub fn bandwidth_as(&self) -> Option<u64> {
+        // The line counts in kilobits.
+        self.bandwidth("AS").map(|kilobits| kilobits.saturating_mul(1000))
+    }
+
+    /// The bandwidth that the description's sender wants to receive, without lower layers (`b=TIAS`), in bits per second
+    /// ([RFC 3890, Section 6.2](https://www.rfc-editor.org/rfc/rfc3890#section-6.2)).
+    #[must_use]
+    pub fn bandwidth_tias(&self) -> Option<u64> {
+        self.bandwidth("TIAS")
+    }
+
+    fn bandwidth(&self, kind: &str) -> Option<u64> {
+        self.bandwidths.iter().find(|bandwidth| bandwidth.kind == kind).map(|bandwidth| bandwidth.value)
     }
 
     /// The candidates, each as its attribute's value stands.
@@ -202,7 +227,13 @@ impl Media {
     }
 
     pub(crate) fn parse(line: &Line<'_>) -> Result<Self, ParseError> {
-        Self::parse_value(line.value).ok_or_else(|| line.error(Rule::Media))
+        let media = Self::parse_value(line.value).ok_or_else(|| line.error(Rule::Media))?;
+        let is_number = |format: &Text| format.bytes().all(|byte| byte.is_ascii_digit());
+        let is_refused = |format: &Text| is_number(format) && format.parse::<PayloadType>().is_err();
+        if media.is_rtp() && media.formats.iter().any(is_refused) {
+            return Err(line.error(Rule::PayloadType));
+        }
+        Ok(media)
     }
 
     fn parse_value(value: &str) -> Option<Self> {

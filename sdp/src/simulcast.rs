@@ -113,7 +113,7 @@ pub struct Simulcast {
     pub send: Vec<Vec<SimulcastId>>,
     /// The streams that it receives.
     pub recv: Vec<Vec<SimulcastId>>,
-    /// Whether `recv` stands before `send`.
+    /// Whether both are there and `recv` stands first.
     pub recv_first: bool,
 }
 
@@ -122,7 +122,8 @@ impl Simulcast {
         let mut words = value.split_ascii_whitespace();
         let first = RidDirection::from_name(words.next()?)?;
         let first_list = streams(words.next()?)?;
-        let second_list = match words.next() {
+        let second = words.next();
+        let second_list = match second {
             Some(second) => {
                 // RFC 8853, Section 5.1: each direction at most once.
                 RidDirection::from_name(second).filter(|second| *second != first)?;
@@ -130,10 +131,10 @@ impl Simulcast {
             }
             None => Vec::new(),
         };
-        let whole = words.next().is_none();
-        whole.then(|| match first {
+        let is_whole = words.next().is_none();
+        is_whole.then(|| match first {
             RidDirection::Send => Self { send: first_list, recv: second_list, recv_first: false },
-            RidDirection::Recv => Self { send: second_list, recv: first_list, recv_first: true },
+            RidDirection::Recv => Self { send: second_list, recv: first_list, recv_first: second.is_some() },
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::Text;
 use crate::format::digits;
-use crate::lexer::is_token;
+use crate::lexer::{cut, is_token};
 use std::fmt;
 
 /// `a=ssrc`: an attribute of one source ([RFC 5576, Section 4.1](https://www.rfc-editor.org/rfc/rfc5576#section-4.1)).
@@ -18,9 +18,10 @@ pub struct Ssrc {
 
 impl Ssrc {
     pub(crate) fn parse(value: &str) -> Option<Self> {
-        let (ssrc, attribute) = value.split_once(' ')?;
+        let (ssrc, attribute) = cut(value, b' ')?;
         let ssrc = digits(ssrc)?;
-        let (attribute, value) = match attribute.split_once(':') {
+        let attribute = attribute.trim_start();
+        let (attribute, value) = match cut(attribute, b':') {
             Some((attribute, value)) => (attribute, Some(value.into())),
             None => (attribute.trim_end(), None),
         };

@@ -1,6 +1,6 @@
 //! What the parser refuses, with line and rule, and what it takes.
 
-use duologue_sdp::{Attribute, Fingerprint, Limits, ParseError, Rule, SessionDescription};
+use duologue_sdp::{Attribute, Direction, Fingerprint, Limits, ParseError, Rule, SessionDescription};
 use proptest::prelude::*;
 
 const HEAD: &str = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n";
@@ -42,6 +42,37 @@ fn errors_name_line_and_rule() {
         ("a=max-message-size:many\n", 5, Rule::MaxMessageSize),
         ("a=candidate:\n", 5, Rule::Candidate),
         ("a= \n", 5, Rule::AttributeName),
+        ("a=rtpmap\n", 5, Rule::Rtpmap),
+        ("a=rtpmap:96\n", 5, Rule::Rtpmap),
+        ("a=rtpmap:96 VP8\n", 5, Rule::Rtpmap),
+        ("a=rtpmap:96 VP8/0\n", 5, Rule::Rtpmap),
+        ("a=rtpmap:96 VP8/-1\n", 5, Rule::Rtpmap),
+        ("a=rtpmap:96 VP8/4294967296\n", 5, Rule::Rtpmap),
+        ("a=rtpmap:96 opus/48000/0\n", 5, Rule::Rtpmap),
+        ("a=rtpmap:96 opus/48000/2/2\n", 5, Rule::Rtpmap),
+        ("a=rtpmap:96 /48000\n", 5, Rule::Rtpmap),
+        ("a=rtpmap:x VP8/90000\n", 5, Rule::PayloadType),
+        ("a=fmtp\n", 5, Rule::Fmtp),
+        ("a=fmtp:128 x\n", 5, Rule::PayloadType),
+        ("a=rtcp-fb:96\n", 5, Rule::RtcpFb),
+        ("a=rtcp-fb:96 \n", 5, Rule::RtcpFb),
+        ("a=rtcp-fb:+9 nack\n", 5, Rule::PayloadType),
+        ("a=extmap:1\n", 5, Rule::Extmap),
+        ("a=extmap:0 urn:x\n", 5, Rule::Extmap),
+        ("a=extmap:4352 urn:x\n", 5, Rule::Extmap),
+        ("a=extmap:1/both urn:x\n", 5, Rule::Extmap),
+        ("a=ssrc:1\n", 5, Rule::Ssrc),
+        ("a=ssrc:4294967296 cname:x\n", 5, Rule::Ssrc),
+        ("a=ssrc:-1 cname:x\n", 5, Rule::Ssrc),
+        ("a=ssrc-group:\n", 5, Rule::SsrcGroup),
+        ("a=ssrc-group:FID 1 x\n", 5, Rule::SsrcGroup),
+        ("a=simulcast:send\n", 5, Rule::Simulcast),
+        ("a=simulcast:send 1;;2\n", 5, Rule::Simulcast),
+        ("a=simulcast:send 1,\n", 5, Rule::Simulcast),
+        ("a=msid:\n", 5, Rule::Msid),
+        ("a=msid:a b c\n", 5, Rule::Msid),
+        ("a=imageattr:96\n", 5, Rule::Imageattr),
+        ("m=audio 9 RTP/AVP 128\n", 5, Rule::PayloadType),
     ];
     for (tail, line, rule) in cases {
         assert_eq!(parse(tail), Err(ParseError { line, rule }), "{tail:?}");
@@ -75,6 +106,91 @@ fn unknown_attributes_and_media_types_are_kept() {
     let parsed: SessionDescription = text.parse().unwrap();
     assert_eq!(parsed.to_string(), text);
     assert_eq!(parsed.media[0].kind.name(), "message");
+}
+
+#[test]
+fn an_fmtp_of_a_named_format_and_a_malformed_rid_are_kept_as_they_stand() {
+    // RFC 8851, Section 6.2.2: a malformed `a=rid` is discarded, the description is not.
+    let lines = [
+        "fmtp:webrtc-datachannel max=1",
+        "rid:1",
+        "rid:a.b send",
+        "rid:1 both",
+        "rid:1 send pt=128",
+        "rid:1 send a b",
+    ];
+    for line in lines {
+        let text = format!("{HEAD}m=video 9 RTP/AVP 96\r\na={line}\r\n");
+        let parsed: SessionDescription = text.parse().unwrap();
+        assert!(matches!(parsed.media[0].attributes[0], Attribute::Other { .. }), "{line}");
+        assert_eq!((parsed.to_string(), parsed.media[0].rids().count()), (text, 0));
+    }
+    let longest = "a".repeat(255);
+    let parsed =
+        parse(&format!("m=video 9 RTP/AVP 96\na=rid:{longest} send\na=rid:{longest}a send\n")).unwrap();
+    assert_eq!(parsed.media[0].rids().count(), 1);
+}
+
+#[test]
+fn spaces_at_the_end_of_a_line_are_taken() {
+    let lines = [
+        "rtcp-mux",
+        "sendonly",
+        "mid:0",
+        "setup:active",
+        "rtpmap:96 VP8/90000",
+        "rtcp-fb:96 nack",
+        "extmap:1 urn:x",
+        "msid:a b",
+        "ssrc-group:FID 1 2",
+        "rid:1 send",
+        "simulcast:send 1",
+        "sctp-port:5000",
+    ];
+    for line in lines {
+        let plain = parse(&format!("m=video 9 RTP/AVP 96\na={line}\n")).unwrap();
+        assert!(!matches!(plain.media[0].attributes[0], Attribute::Other { .. }), "{line}");
+        assert_eq!(parse(&format!("m=video 9 RTP/AVP 96 \na={line}  \n")), Ok(plain));
+    }
+}
+
+#[test]
+fn directions_combine_as_sending_and_receiving_do() {
+    let all = [Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive];
+    for one in all {
+        assert_eq!(Direction::from_flags(one.sends(), one.receives()), one);
+        assert_eq!((one.reversed().sends(), one.reversed().receives()), (one.receives(), one.sends()));
+        for other in all {
+            let both = one.intersection(other);
+            assert_eq!(both.sends(), one.sends() && other.sends());
+            assert_eq!(both.receives(), one.receives() && other.receives());
+        }
+        let media = parse(&format!("m=audio 9 RTP/AVP 0\na={}\n", one.name())).unwrap().media.remove(0);
+        assert_eq!(media.direction(), Some(one));
+    }
+    assert!(Direction::SendOnly.sends() && !Direction::SendOnly.receives());
+    assert_eq!(parse("m=audio 9 RTP/AVP 0\n").unwrap().media[0].direction(), None);
+}
+
+#[test]
+fn the_protocols_of_rfc_8829_are_rtp_and_others_are_not() {
+    let is_rtp = |protocol: &str| parse(&format!("m=audio 9 {protocol} 0\n")).unwrap().media[0].is_rtp();
+    for protocol in ["UDP/TLS/RTP/", "TCP/DTLS/RTP/", "RTP/"] {
+        assert!(is_rtp(&format!("{protocol}SAVP")) && is_rtp(&format!("{protocol}SAVPF")));
+    }
+    assert!(is_rtp("RTP/AVP") && is_rtp("RTP/AVPF"));
+    for protocol in ["UDP/DTLS/SCTP", "TCP/MSRP", "UDP", "UDP/TLS/RTP/AVP", "rtp/avp"] {
+        assert!(!is_rtp(protocol), "{protocol}");
+    }
+}
+
+#[test]
+fn bandwidths_are_in_bits_per_second() {
+    let media =
+        parse("m=video 9 RTP/AVP 96\nb=TIAS:1500000\nb=AS:1600\nb=X-OLD:5\n").unwrap().media.remove(0);
+    assert_eq!((media.bandwidth_tias(), media.bandwidth_as()), (Some(1_500_000), Some(1_600_000)));
+    let media = parse("m=video 9 RTP/AVP 96\nb=AS:18446744073709551615\n").unwrap().media.remove(0);
+    assert_eq!((media.bandwidth_tias(), media.bandwidth_as()), (None, Some(u64::MAX)));
 }
 
 #[test]

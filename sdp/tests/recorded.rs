@@ -1,8 +1,8 @@
 //! Offers recorded from real clients parse, and print back with every attribute they had.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use duologue_sdp::{Attribute, SessionDescription};
-use std::collections::BTreeMap;
+use duologue_sdp::{Attribute, ExtensionUri, Feedback, SessionDescription};
+use std::collections::{BTreeMap, BTreeSet};
 
 fn recorded() -> Vec<(String, String)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data");
@@ -22,6 +22,28 @@ fn every_recorded_offer_survives_a_round_trip() {
         let again: SessionDescription = parsed.to_string().parse().unwrap();
         assert_eq!(parsed, again, "{name}");
     }
+}
+
+#[test]
+fn every_attribute_of_a_recorded_offer_is_typed_but_for_those_that_webrtc_has_no_use_for() {
+    let mut untyped = BTreeSet::new();
+    for (_, text) in recorded() {
+        let parsed: SessionDescription = text.parse().unwrap();
+        let attributes = parsed.media.iter().flat_map(|media| &media.attributes).chain(&parsed.attributes);
+        for attribute in attributes {
+            match attribute {
+                Attribute::Other { name, .. } => {
+                    untyped.insert(name.to_string());
+                }
+                Attribute::RtcpFb(fb) => assert!(!matches!(fb.feedback, Feedback::Other(_)), "{fb}"),
+                Attribute::Extmap(extmap) => {
+                    assert!(!matches!(extmap.uri, ExtensionUri::Other(_)), "{extmap}")
+                }
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(Vec::from_iter(untyped), ["msid-semantic", "rtcp-xr", "sctp-init"]);
 }
 
 #[test]
