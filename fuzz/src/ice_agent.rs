@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arbitrary::{Arbitrary, Unstructured};
-use duologue_ice::{Agent, Candidate, Config, InterfaceId, Path, Role, State};
+use duologue_ice::{Agent, Candidate, Config, Credentials, InterfaceId, Path, Role, State};
 use duologue_stun::crypto::{HmacKey, HmacProvider};
 
 #[derive(Debug)]
@@ -53,6 +53,8 @@ enum Op<'a> {
     Done { who: bool },
     Events { who: bool },
     Close { who: bool },
+    Restart { who: bool, name: u8 },
+    AbandonRestart { who: bool },
 }
 
 struct World {
@@ -178,6 +180,12 @@ impl World {
                 assert_eq!(self.agent(who).poll_event(), None);
             }
             Op::Close { who } => self.agent(who).close(now),
+            Op::Restart { who, name } => {
+                if let Ok(local) = Credentials::new(format!("{name:08}"), format!("{name:024}")) {
+                    self.agent(who).restart(now, local);
+                }
+            }
+            Op::AbandonRestart { who } => self.agent(who).abandon_restart(now),
             _ => {}
         }
     }
@@ -211,7 +219,9 @@ impl World {
 
     fn check(&mut self) {
         for agent in &mut self.agents {
-            assert!(agent.pairs().count() <= 100);
+            // Those of two sessions.
+            assert!(agent.pairs().count() <= 200);
+            assert!((1..=2).contains(&agent.local_ufrags().count()));
             assert!(agent.local_candidates().count() <= 32 * 10);
             assert!(agent.pairs().filter(|pair| pair.selected).count() <= 1);
             let over = matches!(agent.state(), State::Closed | State::Failed(_));

@@ -16,3 +16,4 @@ mod hostile;
 mod known_faults;
 mod protocol;
 mod restart;
+mod rollback;
