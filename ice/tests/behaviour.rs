@@ -17,3 +17,4 @@ mod known_faults;
 mod protocol;
 mod restart;
 mod rollback;
+mod two_sessions;

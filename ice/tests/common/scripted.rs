@@ -195,6 +195,13 @@ impl Scripted {
         out
     }
 
+    /// Answers the agent's requests from one of its other interfaces to one address, for a while.
+    pub(crate) fn answer_on(&mut self, local: SocketAddr, time: Duration, from: &str) {
+        let first = std::mem::replace(&mut self.local, local);
+        self.answer(time, &[from]);
+        self.local = first;
+    }
+
     /// Answers every request that the agent sends to the addresses given, for a while.
     pub(crate) fn answer(&mut self, time: Duration, who: &[&str]) -> Vec<Sent> {
         let end = self.now + time;
