@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arbitrary::{Arbitrary, Unstructured};
-use duologue_ice::{Agent, Candidate, Config, InterfaceId, Path, Role, State};
+use duologue_ice::{Agent, Candidate, Config, Credentials, InterfaceId, Path, Role, State};
 use duologue_stun::crypto::{HmacKey, HmacProvider};
 
 #[derive(Debug)]
@@ -53,6 +53,10 @@ enum Op<'a> {
     Done { who: bool },
     Events { who: bool },
     Close { who: bool },
+    Restart { who: bool, name: u8 },
+    AbandonRestart { who: bool },
+    Renegotiate { name: u8 },
+    Exchange,
 }
 
 struct World {
@@ -64,6 +68,11 @@ struct World {
 
 /// Runs the operations that the bytes spell.
 pub fn run(data: &[u8]) {
+    moved(data);
+}
+
+/// The same; tells how often the agents have selected another pair.
+pub fn moved(data: &[u8]) -> u64 {
     let mut input = Unstructured::new(data);
     let flags = u8::arbitrary(&mut input).unwrap_or_default();
     let mut config = Config::new(&NULL);
@@ -78,6 +87,9 @@ pub fn run(data: &[u8]) {
     let now = start();
     let agents = [Agent::new(lite, [1; 32], now), Agent::new(Arc::new(config), [2; 32], now)];
     let mut world = World { now, agents, interfaces: [vec![], vec![]], wire: VecDeque::new() };
+    if flags & 8 != 0 {
+        world.connect();
+    }
     let mut steps = 0;
     while let Ok(op) = Op::arbitrary(&mut input) {
         world.step(op);
@@ -87,9 +99,39 @@ pub fn run(data: &[u8]) {
             break;
         }
     }
+    world.agents.iter().map(|agent| agent.stats().selected_pair_changes).sum()
 }
 
 impl World {
+    /// A pair that works, for the operations that need one.
+    fn connect(&mut self) {
+        self.step(Op::Role { who: false, controlling: true });
+        for who in [false, true] {
+            self.step(Op::Interface { who, port: 0 });
+        }
+        self.describe();
+        for _ in 0..20 {
+            self.exchange();
+        }
+    }
+
+    fn describe(&mut self) {
+        for who in [false, true] {
+            self.step(Op::Describe { who });
+            self.step(Op::Candidate { who, port: u8::from(!who), kind: 0 });
+        }
+    }
+
+    /// Carries everything that is sent to the other side, and lets some time pass.
+    fn exchange(&mut self) {
+        self.transmit(0, 1500);
+        self.transmit(1, 1500);
+        while !self.wire.is_empty() {
+            self.step(Op::Deliver { duplicate: false });
+        }
+        self.step(Op::Advance(25));
+    }
+
     fn step(&mut self, op: Op<'_>) {
         match op {
             Op::Advance(ms) => {
@@ -129,6 +171,13 @@ impl World {
             Op::Inject { who, port, bytes } => {
                 let path = Path::udp(address(u8::from(who)), address(port));
                 self.deliver(usize::from(who), path, bytes);
+            }
+            Op::Exchange => self.exchange(),
+            Op::Renegotiate { name } => {
+                for who in [false, true] {
+                    self.step(Op::Restart { who, name: name ^ u8::from(who) });
+                }
+                self.describe();
             }
             other => self.control(other),
         }
@@ -178,6 +227,12 @@ impl World {
                 assert_eq!(self.agent(who).poll_event(), None);
             }
             Op::Close { who } => self.agent(who).close(now),
+            Op::Restart { who, name } => {
+                if let Ok(local) = Credentials::new(format!("{name:08}"), format!("{name:024}")) {
+                    self.agent(who).restart(now, local);
+                }
+            }
+            Op::AbandonRestart { who } => self.agent(who).abandon_restart(now),
             _ => {}
         }
     }
@@ -211,7 +266,9 @@ impl World {
 
     fn check(&mut self) {
         for agent in &mut self.agents {
-            assert!(agent.pairs().count() <= 100);
+            // Those of two sessions.
+            assert!(agent.pairs().count() <= 200);
+            assert!((1..=2).contains(&agent.local_ufrags().count()));
             assert!(agent.local_candidates().count() <= 32 * 10);
             assert!(agent.pairs().filter(|pair| pair.selected).count() <= 1);
             let over = matches!(agent.state(), State::Closed | State::Failed(_));

@@ -16,3 +16,5 @@ mod hostile;
 mod known_faults;
 mod protocol;
 mod restart;
+mod rollback;
+mod two_sessions;

@@ -9,21 +9,15 @@ use duologue_stun::{Class, Message};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn set_cables(world: &mut World, connected: bool) {
-    for cable in world.cables {
-        world.network.set_connected(cable, connected);
-    }
-}
-
 #[test]
 fn a_cut_of_5_seconds_recovers() {
     for seed in 0..200 {
         let mut world =
             World::connected(&Spec::behind(seed, NatKind::PortRestricted, NatKind::AddressRestricted));
         world.wait(Duration::from_millis(seed * 50));
-        set_cables(&mut world, false);
+        world.set_cables(false);
         world.wait(SECOND * 5);
-        set_cables(&mut world, true);
+        world.set_cables(true);
         let back = world.run(SECOND * 10, |nodes| {
             nodes[..2].iter_mut().all(|node| node.host().agent.state() == State::Completed)
         });
@@ -42,7 +36,7 @@ fn a_cut_of_60_seconds_disconnects_within_10_and_fails_within_35_by_consent() {
     for seed in 0..200 {
         let mut world = World::connected(&Spec::behind(seed, NatKind::FullCone, NatKind::Symmetric));
         world.wait(Duration::from_millis(seed * 50));
-        set_cables(&mut world, false);
+        world.set_cables(false);
         let cut = world.now();
         world.wait(SECOND * 60);
         for index in 0..2 {
@@ -54,7 +48,7 @@ fn a_cut_of_60_seconds_disconnects_within_10_and_fails_within_35_by_consent() {
             assert_eq!(world.host(index).agent.poll_timeout(), None, "a failed agent waits for nothing");
         }
         let sent = world.network.stats().sent;
-        set_cables(&mut world, true);
+        world.set_cables(true);
         world.wait(SECOND * 60);
         assert_eq!(world.network.stats().sent, sent, "without consent nothing is sent");
         assert_eq!(world.state(0), State::Failed(FailureReason::ConsentLost));

@@ -8,7 +8,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use duologue_ice::{Agent, Config, Discard, Event, InterfaceId, Path, Received, Role, State};
+use duologue_ice::{
+    Agent, Config, Credentials, Discard, Event, InterfaceId, Path, Received, RemoteCredentialsError, Role,
+    State,
+};
 use duologue_netsim::Network;
 use proptest::prelude::*;
 
@@ -24,6 +27,8 @@ enum Op {
     Candidates(bool),
     Done(bool),
     Conflict(bool),
+    Restart(bool),
+    AbandonRestart(bool),
     Close(bool),
 }
 
@@ -37,6 +42,8 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         4 => any::<bool>().prop_map(Op::Candidates),
         2 => any::<bool>().prop_map(Op::Done),
         1 => any::<bool>().prop_map(Op::Conflict),
+        2 => any::<bool>().prop_map(Op::Restart),
+        1 => any::<bool>().prop_map(Op::AbandonRestart),
     ];
     // What connects, then whatever comes.
     let connect = Just(vec![
@@ -84,6 +91,7 @@ struct Sim {
     interfaces: [Vec<InterfaceId>; 2],
     wire: VecDeque<(Instant, usize, Path, Vec<u8>)>,
     disturbance: Disturbance,
+    restarts: u32,
     shown: Shown,
 }
 
@@ -104,6 +112,7 @@ impl Sim {
             interfaces: [vec![], vec![]],
             wire: VecDeque::new(),
             disturbance,
+            restarts: 0,
             shown: Shown::default(),
         };
         for op in ops {
@@ -133,8 +142,14 @@ impl Sim {
                 }
             }
             Op::Describe(who) => {
+                // As a peer that is asked to restart does.
                 let credentials = self.agents[usize::from(!who)].local_credentials().clone();
-                let _ = self.agents[usize::from(who)].set_remote_credentials(now, credentials);
+                let agent = &mut self.agents[usize::from(who)];
+                let known = agent.set_remote_credentials(now, credentials.clone());
+                if known == Err(RemoteCredentialsError::Restart) {
+                    self.restart(who);
+                    let _ = self.agents[usize::from(who)].set_remote_credentials(now, credentials);
+                }
             }
             Op::Candidates(who) => {
                 let candidates: Vec<_> = self.agents[usize::from(!who)].local_candidates().collect();
@@ -147,8 +162,19 @@ impl Sim {
                 let role = self.agents[usize::from(!who)].role();
                 self.agents[usize::from(who)].set_role(now, role);
             }
+            Op::Restart(who) => self.restart(who),
+            Op::AbandonRestart(who) => self.agents[usize::from(who)].abandon_restart(now),
             Op::Close(who) => self.agents[usize::from(who)].close(now),
         }
+    }
+
+    fn restart(&mut self, who: bool) {
+        self.restarts += 1;
+        let local = Credentials::new(format!("{:08}", self.restarts), format!("{:024}", self.restarts));
+        let agent = &mut self.agents[usize::from(who)];
+        let worked = agent.sending_path();
+        agent.restart(self.now, local.unwrap());
+        assert_eq!(agent.sending_path(), worked, "payload goes on");
     }
 
     fn wait(&mut self, time: Duration) {
@@ -230,6 +256,9 @@ impl Sim {
                 self.carry(1 - who, Path::udp(transmit.path.remote, transmit.path.local), bytes);
             }
             assert!(self.agents[who].poll_transmit(self.now, 1500, &mut vec![]).is_none(), "rule 7");
+            let users = self.agents[who].local_ufrags().count();
+            assert!((1..=2).contains(&users));
+            assert!(self.agents[who].pairs().filter(|pair| pair.selected).count() <= 1);
             while let Some(event) = self.agents[who].poll_event() {
                 self.shown.events.push((self.now - self.start, who, event));
             }
@@ -344,6 +373,8 @@ fn after_close_inputs_are_no_ops_and_polls_return_none() {
     agent.set_role(later, Role::Controlling);
     agent.set_remote_lite(later, true);
     agent.end_of_remote_candidates(later);
+    agent.restart(later, Credentials::new("another0", "p".repeat(24)).unwrap());
+    agent.abandon_restart(later);
     assert!(agent.add_interface(later, "192.0.2.3:1".parse().unwrap()).is_err());
     let path = Path::udp(local, "192.0.2.2:1".parse().unwrap());
     assert_eq!(agent.handle_datagram(later, path, &mut [128]), Err(Discard::Closed));
@@ -387,6 +418,7 @@ fn events_are_coalesced() {
         now += Duration::from_millis(1);
         agent.set_role(now, if round % 2 == 0 { Role::Controlling } else { Role::Controlled });
         let id = agent.add_interface(now, "192.0.2.9:1".parse().unwrap()).unwrap();
+        agent.restart(now, Credentials::new(format!("{round:08}"), format!("{round:024}")).unwrap());
         agent.remove_interface(now, id);
     }
     assert!(std::iter::from_fn(|| agent.poll_event()).count() < 10);
@@ -400,7 +432,7 @@ fn public_types_can_be_sent() {
     check::<Config>();
     check::<Event>();
     check::<duologue_ice::Candidate>();
-    check::<duologue_ice::Credentials>();
+    check::<Credentials>();
     check::<duologue_ice::Stats>();
     check::<duologue_ice::PairStats>();
     check::<duologue_ice::SendingPath>();

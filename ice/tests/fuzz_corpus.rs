@@ -37,11 +37,28 @@ fn candidates_cut_or_changed_anywhere_hold() {
     }
 }
 
+/// The flag that lets the agents of [`ice_agent`] connect first, and two seconds of patience.
+const CONNECTED: u8 = 0x28;
+
+#[test]
+fn the_agents_connect_when_they_are_told_to() {
+    assert_eq!(ice_agent::moved(&[CONNECTED]), 2, "each has selected its pair");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
 
     #[test]
     fn generated_operations_hold(data in prop::collection::vec(any::<u8>(), 0..1500)) {
+        ice_agent::run(&data);
+    }
+
+    #[test]
+    fn generated_operations_on_connected_agents_hold(
+        flags in 0_u8..8,
+        mut data in prop::collection::vec(any::<u8>(), 1..1500),
+    ) {
+        data[0] = CONNECTED | flags;
         ice_agent::run(&data);
     }
 

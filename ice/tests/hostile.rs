@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use duologue_ice::{Agent, Config, Discard, Event, Path, Received, Role, State};
+use duologue_ice::{Agent, Config, Credentials, Discard, Event, Path, Received, Role, State};
 use duologue_netsim::Network;
 use duologue_stun::crypto::{HmacProvider, RUST_CRYPTO};
 use duologue_stun::{Class, ErrorCode, Message, Method, TransactionId, Writer};
@@ -42,27 +42,27 @@ impl Session {
         for who in 0..2 {
             agents[who].add_interface(now, addresses[who]).unwrap();
         }
-        for (one, other) in [(0, 1), (1, 0)] {
-            let credentials = agents[other].local_credentials().clone();
-            let candidates: Vec<_> = agents[other].local_candidates().collect();
-            agents[one].set_remote_credentials(now, credentials).unwrap();
-            for candidate in candidates {
-                agents[one].add_remote_candidate(now, &candidate);
-            }
-            agents[one].end_of_remote_candidates(now);
-        }
+        exchange(&mut agents, now);
         Self { start: now, now, agents, addresses, wire: VecDeque::new(), transcript: Transcript::default() }
     }
 
-    /// Runs for 20 s; `attack` acts on the receiver before and after each datagram arrives.
+    /// Runs for 30 s, with a restart after 8; `attack` acts on the receiver before and after each datagram arrives.
     fn run(mut self, mut attack: impl FnMut(&mut Self, usize, &[u8], bool)) -> (Transcript, [Agent; 2]) {
-        let end = self.now + Duration::from_secs(20);
+        let end = self.now + Duration::from_secs(30);
+        let restart = self.now + Duration::from_secs(8);
+        let mut restarted = false;
         loop {
             self.collect();
             let timeouts = self.agents.iter().filter_map(Agent::poll_timeout);
             let Some(next) = timeouts.chain(self.wire.front().map(|(at, ..)| *at)).min() else { break };
             if next > end {
                 break;
+            }
+            if next >= restart && !restarted {
+                restarted = true;
+                self.now = restart;
+                self.restart();
+                continue;
             }
             self.now = next;
             if self.wire.front().is_some_and(|(at, ..)| *at <= next) {
@@ -80,6 +80,14 @@ impl Session {
             self.transcript.end.push(format!("{:?} {:?} {pairs:?}", agent.state(), agent.sending_path()));
         }
         (self.transcript, self.agents)
+    }
+
+    /// Both sides restart at once; for ten seconds and more there are two sessions.
+    fn restart(&mut self) {
+        for (agent, name) in self.agents.iter_mut().zip(["again000", "again111"]) {
+            agent.restart(self.now, Credentials::new(name, format!("{name:x>24}")).unwrap());
+        }
+        exchange(&mut self.agents, self.now);
     }
 
     fn collect(&mut self) {
@@ -116,10 +124,26 @@ impl Session {
     }
 }
 
+fn exchange(agents: &mut [Agent; 2], now: Instant) {
+    for (one, other) in [(0, 1), (1, 0)] {
+        let credentials = agents[other].local_credentials().clone();
+        let candidates: Vec<_> = agents[other].local_candidates().collect();
+        agents[one].set_remote_credentials(now, credentials).unwrap();
+        for candidate in candidates {
+            agents[one].add_remote_candidate(now, &candidate);
+        }
+        agents[one].end_of_remote_candidates(now);
+    }
+}
+
 fn clean() -> Transcript {
     let (transcript, agents) = Session::new().run(|_, _, _, _| {});
     assert!(agents.iter().all(|agent| agent.state() == State::Completed));
-    assert!(transcript.datagrams.len() > 10);
+    assert!(transcript.datagrams.len() > 20);
+    let ended = |who: usize| {
+        transcript.events.iter().any(|(_, of, event)| *of == who && *event == Event::PreviousSessionEnded)
+    };
+    assert!(ended(0) && ended(1), "the restart was complete");
     transcript
 }
 
@@ -228,9 +252,10 @@ fn forged_requests_responses_and_errors_change_nothing() {
     let forger = RUST_CRYPTO.key(b"not the password of anyone");
     let mut forged = 0;
     let (transcript, _) = Session::new().run(|session, to, bytes, _| {
-        let victim = session.agents[to].local_credentials().ufrag().to_owned();
+        let victims: Vec<_> = session.agents[to].local_ufrags().map(str::to_owned).collect();
         let id = Message::parse(bytes).unwrap().transaction_id();
-        for id in [id, TransactionId([1; 12])] {
+        for (victim, id) in victims.iter().flat_map(|victim| [(victim, id), (victim, TransactionId([1; 12]))])
+        {
             for class in [Class::Request, Class::Success, Class::Error] {
                 for sealed in [false, true] {
                     for code in [ErrorCode::ROLE_CONFLICT, ErrorCode::FORBIDDEN, ErrorCode::BAD_REQUEST] {

@@ -1,5 +1,6 @@
 //! Agents, STUN servers and a signalling channel on the simulated network.
 
+mod call;
 pub(crate) mod scripted;
 
 use std::net::{IpAddr, SocketAddr};
@@ -9,6 +10,8 @@ use std::time::{Duration, Instant};
 use duologue_ice::{Agent, Config, Credentials, Discard, Event, GatheringState, Path, Received, Role, State};
 use duologue_netsim::{Addresses, HostId, InterfaceId, Link, Loss, NatKind, Network, Node, Realm};
 use duologue_stun::{Class, Message, Method, Writer};
+
+pub(crate) use call::Call;
 
 pub(crate) const SERVER: &str = "198.51.100.1:3478";
 
@@ -308,6 +311,32 @@ impl World {
         self.restart(1 - offerer);
         self.describe(offerer, 1 - offerer);
         self.describe(1 - offerer, offerer);
+    }
+
+    /// A whole restart whose reflexive candidates are trickled.
+    pub(crate) fn renegotiate_trickling(&mut self, offerer: usize) {
+        self.trickle();
+        self.restart(offerer);
+        self.restart(1 - offerer);
+        for from in [offerer, 1 - offerer] {
+            let now = self.now();
+            let credentials = self.host(from).agent.local_credentials().clone();
+            self.host(1 - from).agent.set_remote_credentials(now, credentials).unwrap();
+        }
+        self.run(Duration::from_secs(20), |nodes| {
+            nodes[..2].iter_mut().all(|node| node.host().agent.gathering() == GatheringState::Complete)
+        });
+        self.trickle();
+        for index in 0..2 {
+            let now = self.now();
+            self.host(index).agent.end_of_remote_candidates(now);
+        }
+    }
+
+    pub(crate) fn set_cables(&mut self, connected: bool) {
+        for cable in self.cables {
+            self.network.set_connected(cable, connected);
+        }
     }
 
     /// Carries one description over.

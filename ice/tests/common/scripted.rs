@@ -92,7 +92,11 @@ impl Scripted {
     }
 
     pub(crate) fn write(&self, ask: Ask) -> Vec<u8> {
-        let credentials = self.agent.local_credentials();
+        self.write_as(ask, self.agent.local_credentials())
+    }
+
+    /// A check made with these credentials as the agent's.
+    pub(crate) fn write_as(&self, ask: Ask, credentials: &Credentials) -> Vec<u8> {
         let mut out = vec![];
         let mut writer = Writer::new(&mut out, Class::Request, Method::BINDING, ask.id)
             .username(credentials.ufrag().as_bytes(), UFRAG.as_bytes())
@@ -125,6 +129,12 @@ impl Scripted {
     pub(crate) fn receive_check(&mut self, from: &str, ask: Ask) -> Result<(), Discard> {
         let bytes = self.write(ask);
         self.receive(from, &bytes)
+    }
+
+    /// The peer checks and nominates.
+    pub(crate) fn receive_nomination(&mut self, from: &str) -> Result<(), Discard> {
+        let ask = Ask { use_candidate: true, ..self.ask() };
+        self.receive_check(from, ask)
     }
 
     /// All that the agent sends now.
@@ -183,6 +193,13 @@ impl Scripted {
             .finish()
             .unwrap();
         out
+    }
+
+    /// Answers the agent's requests from one of its other interfaces to one address, for a while.
+    pub(crate) fn answer_on(&mut self, local: SocketAddr, time: Duration, from: &str) {
+        let first = std::mem::replace(&mut self.local, local);
+        self.answer(time, &[from]);
+        self.local = first;
     }
 
     /// Answers every request that the agent sends to the addresses given, for a while.
