@@ -58,9 +58,13 @@ pub(crate) fn offered(
         round.sort_by_key(|codec| codec.apt().is_some());
         for codec in round {
             let Some(parameters) = renumbered(codec, &numbered) else { continue };
-            let codec = Codec { parameters, ..codec.clone() };
+            let mut codec = Codec { parameters, ..codec.clone() };
             let used: Vec<Codec> = numbered.iter().map(|(_, used)| used.clone()).collect();
             let old = one.link.receive_codecs.iter().find(|old| is_assigned(old, &codec, &used));
+            if let Some(old) = old {
+                // RFC 8829, Section 5.2.2: once answered, the feedback of the answer alone.
+                codec.feedback.clone_from(&old.feedback);
+            }
             let number = old.map(|old| old.payload_type).or_else(|| numbers.payload_type(&codec, &used));
             let Some(payload_type) = number else { continue };
             numbered.push((codec.payload_type, Codec { payload_type, ..codec }));
