@@ -41,6 +41,10 @@ pub(crate) fn offered(
     numbers: &mut Numbers,
 ) -> Vec<Codec> {
     let mut ours = usable(capabilities, one, direction);
+    if !has_media(&ours) {
+        // Nothing goes all the ways that are wanted, and a section must name a codec.
+        ours = usable(capabilities, one, Direction::Inactive);
+    }
     if one.preferences.is_empty() {
         // RFC 8829, Section 5.2.2: in the order of the most recent answer, and then the others.
         let answered = &one.link.receive_codecs;

@@ -1,7 +1,7 @@
 //! What a negotiator is given.
 
 use super::transceiver::TrackKind;
-use crate::{Codec, Direction, ExtensionUri, Fingerprint, Secret, Text};
+use crate::{Codec, CodecRole, Direction, ExtensionUri, Fingerprint, Secret, Text};
 
 /// What the negotiator offers and accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,13 @@ pub struct Capabilities {
     pub extensions: Vec<ExtensionCapability>,
     /// The most encodings of one track that are sent or received; below 2 there is no simulcast.
     pub max_encodings: usize,
+}
+
+impl Capabilities {
+    /// Whether there is a codec for media, not for their repair alone.
+    pub(crate) fn carry_media(&self) -> bool {
+        self.codecs.iter().any(|able| able.codec.role() == CodecRole::Media)
+    }
 }
 
 /// A codec, with the payload type it is offered with as long as that is free. An `rtx` names another codec of the list by

@@ -70,16 +70,8 @@ impl Remote<'_> {
 
     /// Whether we can do something with a section.
     fn is_usable(&self, media: &Media) -> bool {
-        let able = |kind| {
-            codecs::has_media(
-                &self.capabilities(kind).codecs.iter().map(|one| one.codec.clone()).collect::<Vec<_>>(),
-            )
-        };
+        let able = |kind| self.config.capabilities(kind).carry_media();
         media.is_data_channel() || (media.is_rtp() && TrackKind::of(&media.kind).is_some_and(able))
-    }
-
-    fn capabilities(&self, kind: TrackKind) -> &Capabilities {
-        self.config.capabilities(kind)
     }
 
     /// RFC 8829, Section 5.8.3: `rtcp-mux` must be there, with the section or with the one that serves it.

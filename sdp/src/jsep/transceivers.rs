@@ -31,6 +31,7 @@ impl Negotiator {
         init: TransceiverInit,
     ) -> Result<TransceiverId, TransceiverError> {
         self.open()?;
+        self.carried(kind)?;
         let max = self.config.capabilities(kind).max_encodings;
         let encodings = checked_encodings(kind, init.send_encodings, max)?;
         checked_rids(init.receive_rids.iter().map(Some))?;
@@ -53,6 +54,7 @@ impl Negotiator {
         streams: &[Text],
     ) -> Result<TransceiverId, TransceiverError> {
         self.open()?;
+        self.carried(kind)?;
         let track = track.into();
         if self.session.transceivers.iter().any(|one| one.sender.track.as_ref() == Some(&track)) {
             return Err(TransceiverError::TrackTaken);
@@ -200,6 +202,11 @@ impl Negotiator {
 
     fn open(&self) -> Result<(), TransceiverError> {
         if self.signaling_state() == SignalingState::Closed { Err(TransceiverError::Closed) } else { Ok(()) }
+    }
+
+    fn carried(&self, kind: TrackKind) -> Result<(), TransceiverError> {
+        let carried = self.config.capabilities(kind).carry_media();
+        if carried { Ok(()) } else { Err(TransceiverError::UnsupportedCodec) }
     }
 
     fn find(&mut self, id: TransceiverId) -> Result<&mut Transceiver, TransceiverError> {
