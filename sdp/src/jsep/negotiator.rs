@@ -274,7 +274,7 @@ impl Negotiator {
                 .iter_mut()
                 .filter(|one| one.kind == kind && one.direction().is_some_and(Direction::receives))
                 .collect();
-            if wanted && of_kind.is_empty() {
+            if wanted && of_kind.is_empty() && self.config.capabilities(kind).is_usable() {
                 let new = self.names.transceiver(kind, Direction::RecvOnly, Origin::AddTransceiver);
                 self.session.transceivers.push(new);
             } else if !wanted {

@@ -67,7 +67,12 @@ pub(crate) fn create(writer: &Writer<'_>, session: &Session, plan: &[Section]) -
             writer.transport(&mut media, &TransportLines { setup: Setup::ActPass, tls_id: true });
         }
         match section.content {
-            Content::Data(_) => writer.data(&mut media),
+            Content::Data(_) => {
+                // RFC 8829, Section 5.2.2: a data section that media are bundled into speaks for them.
+                let muxes = tagged && plan.iter().any(Section::is_media);
+                media.attributes.extend(muxes.then_some(Attribute::RtcpMux));
+                writer.data(&mut media);
+            }
             Content::Media(id) => {
                 if let Some(one) = session.transceiver(id) {
                     write::media(&mut media, lines(writer, one, tagged, &mut numbers));
@@ -98,12 +103,11 @@ fn lines(
     numbers: &mut super::numbers::Numbers,
 ) -> MediaLines {
     let capabilities = writer.config.capabilities(one.kind);
-    // RFC 9143, Section 7.1.3, wants it in the tagged section alone; libwebrtc refuses a bundle in which a section of RTP
-    // has none.
+    // RFC 9143, Section 7.1.3, wants it in the tagged section alone; Chromium refuses a bundled section without it.
     let mut rtcp = vec![Attribute::RtcpMux];
-    // RFC 8829, Section 5.2.2: not again.
-    if tagged && one.link.current_direction.is_none() {
-        rtcp.push(Attribute::RtcpMuxOnly);
+    if tagged {
+        // RFC 8829, Section 5.2.2: not again.
+        rtcp.extend(one.link.current_direction.is_none().then_some(Attribute::RtcpMuxOnly));
     }
     if one.link.current_direction.is_none() || one.link.reduced_size {
         rtcp.push(Attribute::RtcpRsize);
