@@ -196,7 +196,8 @@ impl Negotiator {
     }
 
     pub(crate) fn draft_offer(&mut self, ice_restart: bool) -> Created {
-        let plan = offer::plan(&self.session, self.data_requested);
+        let stable = self.round.as_ref().map_or(&self.session, |round| &round.stable);
+        let plan = offer::plan(&self.session, stable, self.data_requested);
         // Credentials need a section that tells the peer.
         let told = plan.iter().any(Section::is_live);
         // RFC 8829, Section 5.2.3.1: on an initial offer a restart has no effect.
