@@ -21,7 +21,8 @@ pub(crate) fn usable(capabilities: &Capabilities, one: &Transceiver, direction: 
         let new: Vec<Codec> = new.filter(|codec| !chosen.contains(codec)).cloned().collect();
         chosen.extend(new);
     }
-    chosen
+    // W3C `setCodecPreferences`: preferences that leave nothing for the direction do not count.
+    if has_media(&chosen) { chosen } else { all.cloned().collect() }
 }
 
 /// Whether two codecs are the same entry of the capabilities, as the application knows them (W3C, "codec dictionary
