@@ -32,7 +32,8 @@ fn preferred(capabilities: &Capabilities, one: &Transceiver, fits: impl Fn(Direc
         chosen.push(primary.clone());
         chosen.extend(rtx.cloned());
     }
-    chosen
+    // W3C `setCodecPreferences`: preferences that leave nothing for the direction do not count.
+    if has_media(&chosen) { chosen } else { all.cloned().collect() }
 }
 
 /// Whether two codecs are the same entry of the capabilities, as the application knows them (W3C, "codec dictionary

@@ -6,7 +6,7 @@ use super::event::Event;
 use super::local;
 use super::negotiator::{Created, Current, Negotiator, Round};
 use super::remote::Remote;
-use super::section::Session;
+use super::section::{Section, Session};
 use super::state::{SdpType, SignalingState};
 use super::transceiver::Life;
 use crate::{Direction, SessionDescription};
@@ -144,6 +144,12 @@ impl Negotiator {
         self.session.transceivers.retain(|one| one.life == Life::Active || one.link.mid.is_some());
         // A peer that has no use for data channels is not asked again for the same.
         self.data_requested &= self.session.has_data() || !offers_data(&local);
+        if !self.session.sections.iter().any(Section::is_live) {
+            // Nothing was accepted: the transport is the one of before, not the one that was proposed.
+            self.session.ice.clone_from(&stable.ice);
+            self.session.remote.clone_from(&stable.remote);
+            self.session.role = stable.role;
+        }
         let has = |ufrag| local.media.iter().any(|media| media.ice_ufrag() == Some(ufrag));
         if !self.replace.iter().any(|ufrag| has(ufrag)) {
             self.replace.clear();

@@ -8,8 +8,8 @@ use super::write::{self, MediaLines, TransportLines, Writer, data_line};
 use crate::{Attribute, Direction, Media, SessionDescription, Setup, Text};
 
 /// The sections of an offer: those there are, and those wanted since. A rejected one is recycled, under another mid
-/// (RFC 8829, Section 5.2.2).
-pub(crate) fn plan(session: &Session, data: bool) -> Vec<Section> {
+/// (RFC 8829, Section 5.2.2). `stable` is what the last answer left.
+pub(crate) fn plan(session: &Session, stable: &Session, data: bool) -> Vec<Section> {
     let mut sections = session.sections.clone();
     for section in &mut sections {
         let Content::Media(id) = section.content else { continue };
@@ -26,10 +26,10 @@ pub(crate) fn plan(session: &Session, data: bool) -> Vec<Section> {
     for (line, content) in media.chain(data) {
         let mids: Vec<_> = sections.iter().map(|section| section.mid.clone()).collect();
         let new = Section::new(Some(session.unused_mid(&mids)), &line, content);
-        // A section that is rejected by this very offer is not free yet.
+        // A section that this offer, or the one that it replaces, rejects is not free yet.
         let free = sections
             .iter_mut()
-            .zip(&session.sections)
+            .zip(&stable.sections)
             .find(|(section, before)| !section.is_live() && !before.is_live());
         match free {
             Some((place, _)) => *place = new,
