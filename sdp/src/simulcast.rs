@@ -176,7 +176,7 @@ fn simulcast_id(text: &str) -> Option<SimulcastId> {
     is_rid(id).then(|| SimulcastId { id: id.into(), paused })
 }
 
-/// RFC 8851, Section 10: `rid-id`; RFC 8852, Section 3.3 bounds it at 255 bytes.
+/// RFC 8851, Section 10: `rid-id`; RFC 8852, Section 3 bounds it at 255 bytes.
 fn is_rid(text: &str) -> bool {
     (1..=255).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
