@@ -206,6 +206,13 @@ impl PeerConnection {
         Ok(())
     }
 
+    /// Whether what was asked for differs from what was negotiated: an offer is due
+    /// ([`Event::NegotiationNeeded`](crate::Event::NegotiationNeeded) tells it once).
+    #[must_use]
+    pub fn negotiation_needed(&self) -> bool {
+        self.signalling.negotiator.negotiation_needed()
+    }
+
     /// Asks for an ICE restart in the next offer: other credentials, another path. The old one is used until then.
     pub fn restart_ice(&mut self) {
         self.signalling.negotiator.restart_ice();

@@ -5,4 +5,5 @@ mod call;
 mod contract;
 mod demux;
 mod hostile;
+mod negotiation;
 mod support;

@@ -272,18 +272,22 @@ impl Call {
 
     /// The same, with somebody who changes the descriptions on their way.
     pub(crate) fn negotiate_with(&mut self, change: impl Fn(usize, String) -> String) {
+        self.negotiate_from(ALICE, change);
+    }
+
+    /// Offer and answer, `offerer` being the offerer.
+    pub(crate) fn negotiate_from(&mut self, offerer: usize, change: impl Fn(usize, String) -> String) {
         let now = self.now();
+        let answerer = 1 - offerer;
         let signalled = |who, description: &Description| {
             Description::parse(description.kind, &change(who, description.sdp.to_string())).unwrap()
         };
-        let alice = &mut self.peer(ALICE).connection;
-        let offer = alice.create_offer().unwrap();
-        alice.set_local_description(now, &offer).unwrap();
-        let bob = &mut self.peer(BOB).connection;
-        bob.set_remote_description(now, &signalled(ALICE, &offer)).unwrap();
-        let answer = bob.create_answer().unwrap();
-        bob.set_local_description(now, &answer).unwrap();
-        self.peer(ALICE).connection.set_remote_description(now, &signalled(BOB, &answer)).unwrap();
+        let offer = self.peer(offerer).connection.set_implicit_local_description(now).unwrap();
+        let bob = &mut self.peer(answerer).connection;
+        bob.set_remote_description(now, &signalled(offerer, &offer)).unwrap();
+        let answer = bob.set_implicit_local_description(now).unwrap();
+        let answer = signalled(answerer, &answer);
+        self.peer(offerer).connection.set_remote_description(now, &answer).unwrap();
         self.signal();
     }
 

@@ -15,11 +15,16 @@ pub(crate) fn usable(capabilities: &Capabilities, one: &Transceiver, direction: 
     if one.preferences.is_empty() {
         return all.cloned().collect();
     }
+    let wanted = |codec: &Codec| one.preferences.iter().any(|preferred| is_the_same(codec, preferred));
+    let primaries = one.preferences.iter().filter(|preferred| preferred.role() != CodecRole::Retransmission);
     let mut chosen: Vec<Codec> = Vec::new();
-    for preferred in &one.preferences {
-        let new = all.clone().filter(|codec| is_the_same(codec, preferred));
-        let new: Vec<Codec> = new.filter(|codec| !chosen.contains(codec)).cloned().collect();
-        chosen.extend(new);
+    for preferred in primaries {
+        let primary = all.clone().find(|codec| is_the_same(codec, preferred));
+        let Some(primary) = primary.filter(|codec| !chosen.contains(codec)) else { continue };
+        // Each rtx stands behind what it repairs.
+        let rtx = all.clone().find(|codec| codec.apt() == Some(primary.payload_type) && wanted(codec));
+        chosen.push(primary.clone());
+        chosen.extend(rtx.cloned());
     }
     chosen
 }

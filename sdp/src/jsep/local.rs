@@ -11,10 +11,12 @@ use crate::{Attribute, Codec, Direction, Media, RidDirection, SessionDescription
 pub(crate) fn offer(session: &mut Session, plan: &[Section], description: &SessionDescription) {
     session.sections = plan.to_vec();
     session.offerer = session.offerer.or(Some(true));
-    for (section, media) in plan.iter().zip(&description.media) {
+    for ((section, media), set) in plan.iter().zip(&description.media).zip(&mut session.sections) {
         session.numbers.learn(media);
+        // What a later rejection repeats.
+        set.line.formats.clone_from(&media.formats);
         let Content::Media(id) = section.content else { continue };
-        if let Some(one) = session.transceiver_mut(id) {
+        if let Some(one) = session.transceivers.iter_mut().find(|one| one.id == id) {
             one.link.mid.clone_from(&section.mid);
         }
     }

@@ -51,6 +51,11 @@ impl Names {
         self.transactions
     }
 
+    /// Whether this transceiver is, or was, of this connection.
+    pub(crate) fn has_named(&self, id: TransceiverId) -> bool {
+        id.0 <= self.transceivers
+    }
+
     /// A new transceiver.
     pub(crate) fn transceiver(
         &mut self,

@@ -98,11 +98,12 @@ fn lines(
     numbers: &mut super::numbers::Numbers,
 ) -> MediaLines {
     let capabilities = writer.config.capabilities(one.kind);
-    let mut rtcp = Vec::new();
-    if tagged {
-        rtcp.push(Attribute::RtcpMux);
-        // RFC 8829, Section 5.2.2: not again.
-        rtcp.extend(one.link.current_direction.is_none().then_some(Attribute::RtcpMuxOnly));
+    // RFC 9143, Section 7.1.3, wants it in the tagged section alone; libwebrtc refuses a bundle in which a section of RTP
+    // has none.
+    let mut rtcp = vec![Attribute::RtcpMux];
+    // RFC 8829, Section 5.2.2: not again.
+    if tagged && one.link.current_direction.is_none() {
+        rtcp.push(Attribute::RtcpMuxOnly);
     }
     if one.link.current_direction.is_none() || one.link.reduced_size {
         rtcp.push(Attribute::RtcpRsize);

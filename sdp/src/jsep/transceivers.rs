@@ -79,11 +79,16 @@ impl Negotiator {
         Ok(id)
     }
 
-    /// Stops sending a transceiver's track, until another one is added.
+    /// Stops sending a transceiver's track, until another one is added. Does nothing for a transceiver that is stopped or
+    /// gone.
     pub fn remove_track(&mut self, id: TransceiverId) -> Result<(), TransceiverError> {
         self.open()?;
-        let one = self.find(id)?;
-        if one.sender.track.take().is_some() && one.life == Life::Active {
+        if !self.names.has_named(id) {
+            return Err(TransceiverError::Unknown);
+        }
+        if let Ok(one) = self.active(id)
+            && one.sender.track.take().is_some()
+        {
             one.direction = Direction::from_flags(false, one.direction.receives());
             self.update_needed();
         }
