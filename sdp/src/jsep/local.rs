@@ -10,15 +10,12 @@ use crate::{Attribute, Codec, Direction, Media, RidDirection, SessionDescription
 /// Applies an offer that was made of `plan`.
 pub(crate) fn offer(session: &mut Session, plan: &[Section], description: &SessionDescription) {
     let made = plan.iter().zip(&description.media);
-    session.sections =
-        made.map(|(one, media)| Section::new(one.mid.clone(), media, one.content)).collect();
+    session.sections = made.map(|(one, media)| Section::new(one.mid.clone(), media, one.content)).collect();
     session.offerer = session.offerer.or(Some(true));
-    for ((section, media), set) in plan.iter().zip(&description.media).zip(&mut session.sections) {
+    for (section, media) in plan.iter().zip(&description.media) {
         session.numbers.learn(media);
-        // What a later rejection repeats.
-        set.line.formats.clone_from(&media.formats);
         let Content::Media(id) = section.content else { continue };
-        if let Some(one) = session.transceivers.iter_mut().find(|one| one.id == id) {
+        if let Some(one) = session.transceiver_mut(id) {
             one.link.mid.clone_from(&section.mid);
         }
     }
