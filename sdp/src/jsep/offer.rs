@@ -114,7 +114,7 @@ fn lines(
     }
     MediaLines {
         direction: one.direction,
-        streams: one.sender.streams.clone(),
+        streams: streams(one),
         codecs: codecs::offered(capabilities, one, one.direction, numbers),
         extensions: codecs::offered_extensions(capabilities, one, numbers),
         encodings: simulcast::offered(one, one.direction),
@@ -141,6 +141,11 @@ fn lip_sync<'s>(session: &'s Session, plan: &'s [Section]) -> impl Iterator<Item
     }
     let groups = streams.into_iter().map(members).filter(|mids| mids.len() > 1);
     groups.map(|mids| write::group("LS", mids))
+}
+
+/// RFC 8829, Sections 5.2.1 and 5.3.1: the `msid`s of a transceiver that wants to send.
+pub(crate) fn streams(one: &Transceiver) -> Option<Vec<Text>> {
+    wanted(one).sends().then(|| one.sender.streams.clone())
 }
 
 /// The direction that a transceiver asks for in an offer, or `inactive` once it is stopped.
