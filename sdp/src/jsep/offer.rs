@@ -1,6 +1,7 @@
 //! Creates offers (RFC 8829, Section 5.2).
 
 use super::codecs;
+use super::numbers::Numbers;
 use super::section::{Content, Section, Session};
 use super::simulcast;
 use super::transceiver::{Life, Transceiver};
@@ -39,8 +40,13 @@ pub(crate) fn plan(session: &Session, stable: &Session, data: bool) -> Vec<Secti
     sections
 }
 
-/// The offer of `plan`.
-pub(crate) fn create(writer: &Writer<'_>, session: &Session, plan: &[Section]) -> SessionDescription {
+/// The offer of `plan`, with `numbers` as they stood after the last answer.
+pub(crate) fn create(
+    writer: &Writer<'_>,
+    session: &Session,
+    mut numbers: Numbers,
+    plan: &[Section],
+) -> SessionDescription {
     let live: Vec<Text> =
         plan.iter().filter(|section| section.is_live()).filter_map(|section| section.mid.clone()).collect();
     // RFC 8829, Section 5.2.2: the group of the last answer without what is gone, and what is new.
@@ -48,7 +54,6 @@ pub(crate) fn create(writer: &Writer<'_>, session: &Session, plan: &[Section]) -
     let tag = bundle.first().or_else(|| live.first()).cloned();
     let new: Vec<Text> = live.into_iter().filter(|mid| !bundle.contains(mid)).collect();
     bundle.extend(new);
-    let mut numbers = session.numbers.clone();
     let sections = plan.iter().map(|section| {
         let mut media = write::rejected(section.mid.clone(), &section.line);
         if !section.is_live() {
@@ -100,7 +105,7 @@ fn lines(
     writer: &Writer<'_>,
     one: &Transceiver,
     tagged: bool,
-    numbers: &mut super::numbers::Numbers,
+    numbers: &mut Numbers,
 ) -> MediaLines {
     let capabilities = writer.config.capabilities(one.kind);
     // RFC 9143, Section 7.1.3, wants it in the tagged section alone; Chromium refuses a bundled section without it.
