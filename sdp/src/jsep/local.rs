@@ -9,8 +9,7 @@ use crate::{Attribute, Codec, Direction, Media, RidDirection, SessionDescription
 /// Applies an offer that was made of `plan`.
 pub(crate) fn offer(session: &mut Session, plan: &[Section], description: &SessionDescription) {
     let made = plan.iter().zip(&description.media);
-    session.sections =
-        made.map(|(one, media)| Section::new(one.mid.clone(), media, one.content)).collect();
+    session.sections = made.map(|(one, media)| Section::new(one.mid.clone(), media, one.content)).collect();
     session.offerer = session.offerer.or(Some(true));
     for (section, media) in plan.iter().zip(&description.media) {
         session.numbers.learn(media);

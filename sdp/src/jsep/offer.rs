@@ -101,12 +101,7 @@ pub(crate) fn create(
     writer.description(attributes, sections)
 }
 
-fn lines(
-    writer: &Writer<'_>,
-    one: &Transceiver,
-    tagged: bool,
-    numbers: &mut Numbers,
-) -> MediaLines {
+fn lines(writer: &Writer<'_>, one: &Transceiver, tagged: bool, numbers: &mut Numbers) -> MediaLines {
     let capabilities = writer.config.capabilities(one.kind);
     // RFC 9143, Section 7.1.3, wants it in the tagged section alone; Chromium refuses a bundled section without it.
     let mut rtcp = vec![Attribute::RtcpMux];
