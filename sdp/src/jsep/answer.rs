@@ -2,7 +2,7 @@
 
 use super::bundle;
 use super::codecs;
-use super::offer::wanted;
+use super::offer::{streams, wanted};
 use super::section::{Content, DtlsRole, Session};
 use super::simulcast;
 use super::transceiver::Transceiver;
@@ -104,7 +104,7 @@ fn lines(
     let rtcp = [Attribute::RtcpMux, Attribute::RtcpRsize].into_iter().filter(has).collect();
     Some(MediaLines {
         direction,
-        streams: one.sender.streams.clone(),
+        streams: streams(one),
         extensions: codecs::common_extensions(capabilities, media, &mut numbers),
         encodings: simulcast::answered(one, direction, media, &codecs, capabilities.max_encodings),
         codecs,

@@ -36,6 +36,10 @@ impl Negotiator {
         let before = self.session.clone();
         self.session.ice = created.ice;
         if kind == SdpType::Offer {
+            if let Some(round) = &self.round {
+                // An offer that another one replaces has settled no numbers.
+                self.session.numbers.clone_from(&round.stable.numbers);
+            }
             local::offer(&mut self.session, &created.plan, &created.description);
         } else if let Some(offer) = self.round.as_ref().and_then(|round| round.remote.as_ref()) {
             local::answer(&self.config, &mut self.session, &created.description, offer, &mut changes);
@@ -95,7 +99,10 @@ impl Negotiator {
                 let stable = session.clone();
                 remote.offer(&mut session, &stable)?;
             }
-            (SdpType::Offer, Some(round), _) => remote.offer(&mut session, &round.stable)?,
+            (SdpType::Offer, Some(round), _) => {
+                session.numbers.clone_from(&round.stable.numbers);
+                remote.offer(&mut session, &round.stable)?;
+            }
             (_, Some(round), Some(offer)) => remote.answer(&mut session, &round.stable, offer)?,
             // The state says that there is an offer of ours.
             _ => return Err(StateError { state: self.state, operation: Operation::SetRemote(kind) }.into()),

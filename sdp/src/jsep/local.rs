@@ -1,7 +1,6 @@
 //! What our own description makes of a session (RFC 8829, Sections 5.9 and 5.11).
 
 use super::changes::Changes;
-use super::codecs;
 use super::config::Config;
 use super::section::{Content, Section, Session};
 use super::simulcast;
@@ -58,8 +57,8 @@ fn answered(
     let order: Vec<Codec> = offered.codecs();
     let mut send = codecs.clone();
     send.sort_by_key(|codec| order.iter().position(|one| one.payload_type == codec.payload_type));
-    let able = codecs::usable(config.capabilities(one.kind), one, Direction::SendOnly);
-    send.retain(|codec| able.iter().any(|ours| ours.matches(codec)));
+    let able = &config.capabilities(one.kind).codecs;
+    send.retain(|codec| able.iter().any(|able| able.direction.sends() && able.codec.matches(codec)));
     one.link.send_codecs = send;
     one.link.receive_codecs = codecs;
     one.link.extensions = media.extensions().cloned().collect();

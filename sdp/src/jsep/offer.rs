@@ -1,6 +1,7 @@
 //! Creates offers (RFC 8829, Section 5.2).
 
 use super::codecs;
+use super::numbers::Numbers;
 use super::section::{Content, Section, Session};
 use super::simulcast;
 use super::transceiver::{Life, Transceiver};
@@ -39,8 +40,13 @@ pub(crate) fn plan(session: &Session, stable: &Session, data: bool) -> Vec<Secti
     sections
 }
 
-/// The offer of `plan`.
-pub(crate) fn create(writer: &Writer<'_>, session: &Session, plan: &[Section]) -> SessionDescription {
+/// The offer of `plan`, with `numbers` as they stood after the last answer.
+pub(crate) fn create(
+    writer: &Writer<'_>,
+    session: &Session,
+    mut numbers: Numbers,
+    plan: &[Section],
+) -> SessionDescription {
     let live: Vec<Text> =
         plan.iter().filter(|section| section.is_live()).filter_map(|section| section.mid.clone()).collect();
     // RFC 8829, Section 5.2.2: the group of the last answer without what is gone, and what is new.
@@ -48,7 +54,6 @@ pub(crate) fn create(writer: &Writer<'_>, session: &Session, plan: &[Section]) -
     let tag = bundle.first().or_else(|| live.first()).cloned();
     let new: Vec<Text> = live.into_iter().filter(|mid| !bundle.contains(mid)).collect();
     bundle.extend(new);
-    let mut numbers = session.numbers.clone();
     let sections = plan.iter().map(|section| {
         let mut media = write::rejected(section.mid.clone(), &section.line);
         if !section.is_live() {
@@ -96,12 +101,7 @@ pub(crate) fn create(writer: &Writer<'_>, session: &Session, plan: &[Section]) -
     writer.description(attributes, sections)
 }
 
-fn lines(
-    writer: &Writer<'_>,
-    one: &Transceiver,
-    tagged: bool,
-    numbers: &mut super::numbers::Numbers,
-) -> MediaLines {
+fn lines(writer: &Writer<'_>, one: &Transceiver, tagged: bool, numbers: &mut Numbers) -> MediaLines {
     let capabilities = writer.config.capabilities(one.kind);
     // RFC 9143, Section 7.1.3, wants it in the tagged section alone; Chromium refuses a bundled section without it.
     let mut rtcp = vec![Attribute::RtcpMux];
@@ -114,7 +114,7 @@ fn lines(
     }
     MediaLines {
         direction: one.direction,
-        streams: one.sender.streams.clone(),
+        streams: streams(one),
         codecs: codecs::offered(capabilities, one, one.direction, numbers),
         extensions: codecs::offered_extensions(capabilities, one, numbers),
         encodings: simulcast::offered(one, one.direction),
@@ -141,6 +141,11 @@ fn lip_sync<'s>(session: &'s Session, plan: &'s [Section]) -> impl Iterator<Item
     }
     let groups = streams.into_iter().map(members).filter(|mids| mids.len() > 1);
     groups.map(|mids| write::group("LS", mids))
+}
+
+/// RFC 8829, Sections 5.2.1 and 5.3.1: the `msid`s of a transceiver that wants to send.
+pub(crate) fn streams(one: &Transceiver) -> Option<Vec<Text>> {
+    wanted(one).sends().then(|| one.sender.streams.clone())
 }
 
 /// The direction that a transceiver asks for in an offer, or `inactive` once it is stopped.
