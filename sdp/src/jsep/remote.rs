@@ -141,7 +141,7 @@ impl Remote<'_> {
         let unused = session.unused_mid(&[]);
         let direction = bundle::direction(media, self.description).reversed();
         let max = self.config.audio.max_encodings.max(self.config.video.max_encodings);
-        let streams = self.streams(media, direction);
+        let streams = streams(media, direction, self.default_stream);
         let Some(one) = session.transceiver_mut(id) else { return };
         // RFC 8829, Section 5.10: a section without mid is given one that stays ours.
         let mid = media.mid().map_or_else(|| one.link.mid.clone().unwrap_or(unused), Text::from);
@@ -149,20 +149,6 @@ impl Remote<'_> {
         let max = max.min(self.config.capabilities(one.kind).max_encodings);
         one.sender.propose(simulcast::proposed(media, max));
         self.changes.remote_track(one, direction, streams);
-    }
-
-    /// The streams that a section of the peer's puts its track into (RFC 8830, Section 3).
-    fn streams(&self, media: &Media, direction: Direction) -> Vec<Text> {
-        if !direction.receives() {
-            return Vec::new();
-        }
-        let mut streams: Vec<Text> = Vec::new();
-        let mut any = false;
-        for msid in media.msids() {
-            any = true;
-            streams.extend(msid.stream.clone().filter(|stream| !streams.contains(stream)));
-        }
-        if any { streams } else { vec![self.default_stream.clone()] }
     }
 
     /// An answer, or a provisional one. `offer` is ours, `stable` what was before it.
@@ -262,7 +248,7 @@ impl Remote<'_> {
         if common.is_empty() {
             return Err(DescriptionError::NoCommonCodec { section });
         }
-        let streams = self.streams(media, direction);
+        let streams = streams(media, direction, self.default_stream);
         let extensions = codecs::answered_extensions(proposal, media);
         // The feedback agreed on holds both ways.
         let both = |common: codecs::Common| {
@@ -280,6 +266,20 @@ impl Remote<'_> {
         one.agree(direction);
         Ok(())
     }
+}
+
+/// The streams that a section of the peer's puts its track into (RFC 8830, Section 3).
+pub(crate) fn streams(media: &Media, direction: Direction, default_stream: &Text) -> Vec<Text> {
+    if !direction.receives() {
+        return Vec::new();
+    }
+    let mut streams: Vec<Text> = Vec::new();
+    let mut any = false;
+    for msid in media.msids() {
+        any = true;
+        streams.extend(msid.stream.clone().filter(|stream| !streams.contains(stream)));
+    }
+    if any { streams } else { vec![default_stream.clone()] }
 }
 
 fn unique_mids(description: &SessionDescription) -> Result<(), DescriptionError> {
