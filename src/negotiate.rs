@@ -4,9 +4,10 @@ use crate::config::Config;
 use crate::event::Event;
 use crate::peer_connection::PeerConnection;
 use duologue_ice as ice;
+use duologue_sctp::dcep;
 use duologue_sdp::jsep::{
-    self, CandidateError, DescriptionError, IceCandidate, IceCredentials, LocalTransport, Negotiator,
-    OfferOptions, RemoteCandidate, SdpType, SignalingState, StateError,
+    self, CandidateError, DescriptionError, DtlsRole, IceCandidate, IceCredentials, LocalTransport,
+    Negotiator, OfferOptions, RemoteCandidate, SdpType, SignalingState, StateError,
 };
 use duologue_sdp::{Fingerprint, HashFunction, ParseError, SessionDescription, Text};
 use rand_chacha::ChaCha20Rng;
@@ -283,6 +284,10 @@ impl PeerConnection {
                 self.ice.end_of_remote_candidates(now);
             }
         }
+        if let Some(role) = self.signalling.negotiator.dtls_role() {
+            // RFC 8832, Section 6: the role decides which streams channels have; later calls change nothing.
+            self.channels.set_dtls_role(now, channels_role(role));
+        }
         if self.sctp_started {
             match self.signalling.negotiator.data() {
                 Some(data) => self.channels.set_remote_max_message_size(data.max_message_size.unwrap_or(0)),
@@ -312,4 +317,11 @@ impl PeerConnection {
 /// The grammar of descriptions and of the agent is the same.
 fn credentials(signalled: &IceCredentials) -> Option<ice::Credentials> {
     ice::Credentials::new(signalled.ufrag.as_str(), signalled.pwd.expose()).ok()
+}
+
+fn channels_role(role: DtlsRole) -> dcep::DtlsRole {
+    match role {
+        DtlsRole::Client => dcep::DtlsRole::Client,
+        DtlsRole::Server => dcep::DtlsRole::Server,
+    }
 }

@@ -207,9 +207,27 @@ impl Media {
     /// Whether this is a section for data channels (RFC 8841, Section 4).
     #[must_use]
     pub fn is_data_channel(&self) -> bool {
-        self.kind == MediaKind::Application
-            && matches!(self.protocol.as_str(), "UDP/DTLS/SCTP" | "TCP/DTLS/SCTP")
-            && self.formats.iter().any(|format| format == "webrtc-datachannel")
+        let is_new = matches!(self.protocol.as_str(), "UDP/DTLS/SCTP" | "TCP/DTLS/SCTP")
+            && self.formats.iter().any(|format| format == "webrtc-datachannel");
+        self.kind == MediaKind::Application && (is_new || self.sctpmap_port().is_some())
+    }
+
+    /// The SCTP port of a section for data channels of the older kind: `DTLS/SCTP`, whose format is the port and has an
+    /// `a=sctpmap` (RFC 8829, Section 5.1.2, has them understood).
+    #[must_use]
+    pub fn sctpmap_port(&self) -> Option<u16> {
+        if self.protocol != "DTLS/SCTP" {
+            return None;
+        }
+        self.attributes.iter().find_map(|attribute| {
+            let Attribute::Other { name, value: Some(value) } = attribute else { return None };
+            let mut words = value.split_ascii_whitespace();
+            let (port, application) = (words.next()?, words.next()?);
+            let is_it = name == "sctpmap"
+                && application.eq_ignore_ascii_case("webrtc-datachannel")
+                && self.formats.iter().any(|format| format == port);
+            port.parse().ok().filter(|_| is_it)
+        })
     }
 
     /// An `m=` line with port 0 and nothing behind it.

@@ -42,7 +42,14 @@ impl Negotiator {
             }
             local::offer(&mut self.session, &created.plan, &created.description);
         } else if let Some(offer) = self.round.as_ref().and_then(|round| round.remote.as_ref()) {
-            local::answer(&self.config, &mut self.session, &created.description, offer, &mut changes);
+            let mut answer = local::Answer {
+                config: &self.config,
+                description: &created.description,
+                offer,
+                changes: &mut changes,
+                default_stream: &self.default_stream,
+            };
+            answer.apply(&mut self.session);
         }
         let round =
             self.round.get_or_insert_with(|| Box::new(Round { stable: before, local: None, remote: None }));

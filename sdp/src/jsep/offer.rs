@@ -8,11 +8,20 @@ use super::transceiver::{Life, Transceiver};
 use super::write::{self, MediaLines, TransportLines, Writer, data_line};
 use crate::{Attribute, Direction, Media, SessionDescription, Setup, Text};
 
+/// RFC 5764, Section 8.
+const MEDIA_PROFILE: &str = "UDP/TLS/RTP/SAVPF";
+
 /// The sections of an offer: those there are, and those wanted since. A rejected one is recycled, under another mid
 /// (RFC 8829, Section 5.2.2). `stable` is what the last answer left.
 pub(crate) fn plan(session: &Session, stable: &Session, data: bool) -> Vec<Section> {
     let mut sections = session.sections.clone();
     for section in &mut sections {
+        // RFC 8829, Section 5.1.2: later offers have the right profile, whatever the first exchange used.
+        match section.content {
+            Content::Media(_) => section.line.protocol = MEDIA_PROFILE.into(),
+            Content::Data(_) => section.line = data_line(),
+            Content::Rejected => {}
+        }
         let Content::Media(id) = section.content else { continue };
         if session.transceiver(id).is_none_or(|one| one.life != Life::Active) {
             section.content = Content::Rejected;
@@ -20,7 +29,7 @@ pub(crate) fn plan(session: &Session, stable: &Session, data: bool) -> Vec<Secti
     }
     let wanted = session.transceivers.iter().filter(|one| session.wants_section(one));
     let media = wanted.map(|one| {
-        let line = Media::bare(one.kind.media_kind(), "UDP/TLS/RTP/SAVPF".into(), Vec::new());
+        let line = Media::bare(one.kind.media_kind(), MEDIA_PROFILE.into(), Vec::new());
         (line, Content::Media(one.id))
     });
     let data = (data && !session.has_data()).then(|| (data_line(), Content::Data(None)));

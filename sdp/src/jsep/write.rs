@@ -74,9 +74,14 @@ impl Writer<'_> {
         }
     }
 
-    /// The lines of a data section (RFC 8841, Sections 5 and 6).
+    /// The lines of a data section (RFC 8841, Sections 5 and 6), or, in the answer to an older one, of that kind.
     pub(crate) fn data(&self, media: &mut Media) {
-        media.attributes.push(Attribute::SctpPort(self.config.sctp_port));
+        if let Some(port) = media.formats.first().filter(|_| media.protocol == "DTLS/SCTP") {
+            let value = format!("{port} webrtc-datachannel 65535");
+            media.attributes.push(Attribute::Other { name: "sctpmap".into(), value: Some(value.into()) });
+        } else {
+            media.attributes.push(Attribute::SctpPort(self.config.sctp_port));
+        }
         media.attributes.push(Attribute::MaxMessageSize(self.config.max_message_size));
     }
 }

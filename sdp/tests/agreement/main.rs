@@ -3,6 +3,8 @@
 
 mod agreed;
 mod capabilities;
+mod exhaustive;
+mod key;
 mod needed;
 mod random;
 mod world;

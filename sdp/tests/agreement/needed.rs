@@ -27,6 +27,10 @@ impl Model {
         self.replace = local.iter().flatten().flat_map(ufrags).collect();
     }
 
+    pub(crate) fn restarts(&self) -> bool {
+        !self.replace.is_empty()
+    }
+
     /// Whether a peer that was in the state `before`, and whose negotiation has been `answered` since, is to be told now.
     pub(crate) fn tells(&mut self, negotiator: &Negotiator, before: SignalingState, answered: bool) -> bool {
         let state = negotiator.signaling_state();

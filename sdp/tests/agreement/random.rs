@@ -174,7 +174,7 @@ fn apply(world: &mut World, who: usize, op: &Op, tracks: &mut u32) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100_000))]
+    #![proptest_config(ProptestConfig::with_cases(3_000))]
 
     #[test]
     fn peers_agree_at_every_stable_point_and_always_converge(

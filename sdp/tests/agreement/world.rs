@@ -291,6 +291,16 @@ impl World {
 const MAX_OFFERS: usize = 8;
 
 impl Peer {
+    /// Whether a restart of ICE was asked for and not negotiated.
+    pub(crate) fn restarts(&self) -> bool {
+        self.model.restarts()
+    }
+
+    /// What the application remembers.
+    pub(crate) fn application(&self) -> impl std::fmt::Debug {
+        (self.wants_offer, self.committed, &self.model)
+    }
+
     /// Polls the events, and compares the one that tells of negotiation with the model.
     fn notice(&mut self, before: SignalingState, answered: bool) {
         let state = self.negotiator.signaling_state();
