@@ -283,6 +283,13 @@ impl PeerConnection {
                 self.ice.end_of_remote_candidates(now);
             }
         }
+        if self.sctp_started {
+            match self.signalling.negotiator.data() {
+                Some(data) => self.channels.set_remote_max_message_size(data.max_message_size.unwrap_or(0)),
+                // RFC 8841, Section 10.4: its section was rejected.
+                None => self.channels.abort(now),
+            }
+        }
         self.pump();
     }
 

@@ -13,7 +13,6 @@ use crate::session::{Bandwidth, Connection};
 use crate::simulcast::{Rid, Simulcast};
 use crate::source::{Msid, Ssrc, SsrcGroup};
 use crate::transport::{Fingerprint, Secret, Setup};
-use std::collections::BTreeMap;
 
 /// The kind of a media section (RFC 8866, Section 5.14).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -131,11 +130,15 @@ impl Media {
                 _ => None,
             })
         };
-        let mut is_repeated = BTreeMap::new();
-        for rid in all() {
-            is_repeated.entry(rid.id.as_str()).and_modify(|repeated| *repeated = true).or_insert(false);
+        let mut ids: Vec<&str> = all().map(|rid| rid.id.as_str()).collect();
+        ids.sort_unstable();
+        let mut repeated: Vec<&str> = Vec::new();
+        for (id, next) in ids.iter().zip(ids.iter().skip(1)) {
+            if id == next {
+                repeated.push(id);
+            }
         }
-        all().filter(move |rid| is_repeated.get(rid.id.as_str()) == Some(&false))
+        all().filter(move |rid| repeated.binary_search(&rid.id.as_str()).is_err())
     }
 
     /// The codecs of an RTP section in the order of the `m=` line, each payload type once. What is known about a codec

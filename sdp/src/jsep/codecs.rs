@@ -11,6 +11,12 @@ use std::fmt::Write as _;
 pub(crate) fn usable(capabilities: &Capabilities, one: &Transceiver, direction: Direction) -> Vec<Codec> {
     let fits =
         |able: Direction| (able.sends() || !direction.sends()) && (able.receives() || !direction.receives());
+    let chosen = preferred(capabilities, one, fits);
+    // A section has a codec, whatever the direction leaves.
+    if has_media(&chosen) { chosen } else { preferred(capabilities, one, |_| true) }
+}
+
+fn preferred(capabilities: &Capabilities, one: &Transceiver, fits: impl Fn(Direction) -> bool) -> Vec<Codec> {
     let all = capabilities.codecs.iter().filter(|able| fits(able.direction)).map(|able| &able.codec);
     if one.preferences.is_empty() {
         return all.cloned().collect();
@@ -26,7 +32,8 @@ pub(crate) fn usable(capabilities: &Capabilities, one: &Transceiver, direction: 
         chosen.push(primary.clone());
         chosen.extend(rtx.cloned());
     }
-    chosen
+    // W3C `setCodecPreferences`: preferences that leave nothing for the direction do not count.
+    if has_media(&chosen) { chosen } else { all.cloned().collect() }
 }
 
 /// Whether two codecs are the same entry of the capabilities, as the application knows them (W3C, "codec dictionary
@@ -46,6 +53,10 @@ pub(crate) fn offered(
     numbers: &mut Numbers,
 ) -> Vec<Codec> {
     let mut ours = usable(capabilities, one, direction);
+    if !has_media(&ours) {
+        // Nothing goes all the ways that are wanted, and a section must name a codec.
+        ours = usable(capabilities, one, Direction::Inactive);
+    }
     if one.preferences.is_empty() {
         // RFC 8829, Section 5.2.2: in the order of the most recent answer, and then the others.
         let answered = &one.link.receive_codecs;
@@ -63,9 +74,13 @@ pub(crate) fn offered(
         round.sort_by_key(|codec| codec.apt().is_some());
         for codec in round {
             let Some(parameters) = renumbered(codec, &numbered) else { continue };
-            let codec = Codec { parameters, ..codec.clone() };
+            let mut codec = Codec { parameters, ..codec.clone() };
             let used: Vec<Codec> = numbered.iter().map(|(_, used)| used.clone()).collect();
             let old = one.link.receive_codecs.iter().find(|old| is_assigned(old, &codec, &used));
+            if let Some(old) = old {
+                // RFC 8829, Section 5.2.2: once answered, the feedback of the answer alone.
+                codec.feedback.clone_from(&old.feedback);
+            }
             let number = old.map(|old| old.payload_type).or_else(|| numbers.payload_type(&codec, &used));
             let Some(payload_type) = number else { continue };
             numbered.push((codec.payload_type, Codec { payload_type, ..codec }));

@@ -1,7 +1,6 @@
 //! What our own description makes of a session (RFC 8829, Sections 5.9 and 5.11).
 
 use super::changes::Changes;
-use super::codecs;
 use super::config::Config;
 use super::section::{Content, Section, Session};
 use super::simulcast;
@@ -9,14 +8,13 @@ use crate::{Attribute, Codec, Direction, Media, RidDirection, SessionDescription
 
 /// Applies an offer that was made of `plan`.
 pub(crate) fn offer(session: &mut Session, plan: &[Section], description: &SessionDescription) {
-    session.sections = plan.to_vec();
+    let made = plan.iter().zip(&description.media);
+    session.sections = made.map(|(one, media)| Section::new(one.mid.clone(), media, one.content)).collect();
     session.offerer = session.offerer.or(Some(true));
-    for ((section, media), set) in plan.iter().zip(&description.media).zip(&mut session.sections) {
+    for (section, media) in plan.iter().zip(&description.media) {
         session.numbers.learn(media);
-        // What a later rejection repeats.
-        set.line.formats.clone_from(&media.formats);
         let Content::Media(id) = section.content else { continue };
-        if let Some(one) = session.transceivers.iter_mut().find(|one| one.id == id) {
+        if let Some(one) = session.transceiver_mut(id) {
             one.link.mid.clone_from(&section.mid);
         }
     }
@@ -59,8 +57,8 @@ fn answered(
     let order: Vec<Codec> = offered.codecs();
     let mut send = codecs.clone();
     send.sort_by_key(|codec| order.iter().position(|one| one.payload_type == codec.payload_type));
-    let able = codecs::usable(config.capabilities(one.kind), one, Direction::SendOnly);
-    send.retain(|codec| able.iter().any(|ours| ours.matches(codec)));
+    let able = &config.capabilities(one.kind).codecs;
+    send.retain(|codec| able.iter().any(|able| able.direction.sends() && able.codec.matches(codec)));
     one.link.send_codecs = send;
     one.link.receive_codecs = codecs;
     one.link.extensions = media.extensions().cloned().collect();

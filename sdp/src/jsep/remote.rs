@@ -138,12 +138,13 @@ impl Remote<'_> {
     }
 
     fn associate(&mut self, session: &mut Session, id: TransceiverId, media: &Media) {
-        let unused = session.unused_mid(&[]);
+        // RFC 8829, Section 5.10: a section without mid is given one that stays ours.
+        let known = || session.transceiver(id).and_then(|one| one.link.mid.clone());
+        let mid = media.mid().map(Text::from).or_else(known);
+        let mid = mid.unwrap_or_else(|| session.unused_mid(&[]));
         let direction = bundle::direction(media, self.description).reversed();
         let streams = self.streams(media, direction);
         let Some(one) = session.transceiver_mut(id) else { return };
-        // RFC 8829, Section 5.10: a section without mid is given one that stays ours.
-        let mid = media.mid().map_or_else(|| one.link.mid.clone().unwrap_or(unused), Text::from);
         one.link.mid = Some(mid);
         let max = self.config.capabilities(one.kind).max_encodings;
         one.sender.propose(simulcast::proposed(media, max));

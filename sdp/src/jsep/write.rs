@@ -25,8 +25,8 @@ pub(crate) struct TransportLines {
 /// The lines of an audio or video section.
 pub(crate) struct MediaLines {
     pub(crate) direction: Direction,
-    /// The streams of our track; told when the section sends.
-    pub(crate) streams: Vec<Text>,
+    /// The streams of our track; told when the transceiver wants to send, also where the section does not.
+    pub(crate) streams: Option<Vec<Text>>,
     pub(crate) codecs: Vec<Codec>,
     pub(crate) extensions: Vec<Extmap>,
     /// `a=rid` and `a=simulcast`.
@@ -100,10 +100,10 @@ pub(crate) fn data_line() -> Media {
 pub(crate) fn media(media: &mut Media, lines: MediaLines) {
     let attributes = &mut media.attributes;
     attributes.push(Attribute::Direction(lines.direction));
-    if lines.direction.sends() {
+    if let Some(streams) = lines.streams {
         // RFC 8830, Section 2: `-` says that there is no stream.
-        let none = lines.streams.is_empty().then_some(None);
-        let streams = lines.streams.into_iter().map(Some).chain(none);
+        let none = streams.is_empty().then_some(None);
+        let streams = streams.into_iter().map(Some).chain(none);
         attributes.extend(streams.map(|stream| Attribute::Msid(Msid { stream, track: None })));
     }
     attributes.extend(lines.rtcp);
