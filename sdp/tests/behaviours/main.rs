@@ -18,6 +18,7 @@ mod rollback;
 mod simulcast;
 mod stopped;
 mod support;
+mod table;
 mod tracks;
 mod transceivers;
 mod transport;
