@@ -121,9 +121,7 @@ fn check<E: Named>(
         let result = call(&mut one, &mut other);
         let outcome = result.as_ref().map_or_else(E::name, |()| one.signaling_state().name());
         assert_eq!(outcome, expected, "{operation} in {}", state.name());
-        if result.is_err() {
-            assert_eq!(one.signaling_state(), state, "{operation} in {}", state.name());
-        }
+        assert!(result.is_ok() || one.signaling_state() == state, "{operation} in {}", state.name());
     }
 }
 
@@ -298,10 +296,9 @@ fn id(one: &Negotiator) -> duologue_sdp::jsep::TransceiverId {
 
 #[test]
 fn nothing_is_needed_of_a_new_connection_nor_of_a_closed_one() {
-    assert!(!peer("alice").negotiation_needed());
-    let (mut alice, _) = agreed();
+    let mut alice = peer("alice");
+    assert!(!alice.negotiation_needed());
     alice.request_data();
-    assert!(alice.negotiation_needed());
     alice.close();
     assert!(!alice.negotiation_needed());
 }

@@ -5,4 +5,5 @@
 mod channels;
 mod connection;
 mod grammar;
+mod messages;
 mod pair;

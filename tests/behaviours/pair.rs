@@ -171,3 +171,21 @@ impl Pair {
         }
     }
 }
+
+pub(crate) fn with(change: impl FnOnce(&mut ChannelConfig)) -> ChannelConfig {
+    let mut config = ChannelConfig::default();
+    change(&mut config);
+    config
+}
+
+pub(crate) fn negotiated(stream: u16) -> ChannelConfig {
+    with(|one| {
+        one.negotiated = Some(stream);
+    })
+}
+
+/// The configuration that a channel made of this one has, on our side and on the peer's.
+pub(crate) fn on_both_sides(config: ChannelConfig) -> [ChannelConfig; 2] {
+    let (pair, ids) = Pair::connected_with(config);
+    [ALICE, BOB].map(|who| pair.peers[who].data_channel(ids[who]).unwrap().config().clone())
+}

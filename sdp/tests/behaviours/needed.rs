@@ -15,7 +15,8 @@ fn with_track() -> (Negotiator, Negotiator) {
     let (mut alice, mut bob) = pair();
     alice.add_track(Audio, "microphone", &texts(&["stream"])).unwrap();
     exchange(&mut alice, &mut bob);
-    (events(&mut alice), events(&mut bob));
+    events(&mut alice);
+    events(&mut bob);
     assert!(!alice.negotiation_needed() && !bob.negotiation_needed());
     (alice, bob)
 }
