@@ -15,7 +15,8 @@ fn with_track() -> (Negotiator, Negotiator) {
     let (mut alice, mut bob) = pair();
     alice.add_track(Audio, "microphone", &texts(&["stream"])).unwrap();
     exchange(&mut alice, &mut bob);
-    (events(&mut alice), events(&mut bob));
+    events(&mut alice);
+    events(&mut bob);
     assert!(!alice.negotiation_needed() && !bob.negotiation_needed());
     (alice, bob)
 }
@@ -89,8 +90,7 @@ mod onnegotiationneeded {
     }
 
     #[test]
-    fn negotiationneeded_event_should_fire_only_after_signaling_state_goes_back_to_stable_after_set_local_description()
-     {
+    fn negotiationneeded_should_fire_only_after_going_back_to_stable_in_set_local_description() {
         let (mut alice, mut bob) = pair();
         alice.request_data();
         offer(&mut alice, &mut bob);

@@ -15,7 +15,8 @@ fn sending() -> (Negotiator, TransceiverId, Negotiator, TransceiverId) {
     let (mut alice, mut bob) = pair();
     let id = alice.add_track(Audio, "microphone", &texts(&["stream"])).unwrap();
     exchange(&mut alice, &mut bob);
-    (events(&mut alice), events(&mut bob));
+    events(&mut alice);
+    events(&mut bob);
     let theirs = only(&bob).id();
     (alice, id, bob, theirs)
 }

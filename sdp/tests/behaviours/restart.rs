@@ -13,7 +13,8 @@ fn connected() -> (Negotiator, Negotiator) {
     let (mut alice, mut bob) = pair();
     alice.request_data();
     exchange(&mut alice, &mut bob);
-    (events(&mut alice), events(&mut bob));
+    events(&mut alice);
+    events(&mut bob);
     (alice, bob)
 }
 
