@@ -11,12 +11,6 @@ use std::fmt::Write as _;
 pub(crate) fn usable(capabilities: &Capabilities, one: &Transceiver, direction: Direction) -> Vec<Codec> {
     let fits =
         |able: Direction| (able.sends() || !direction.sends()) && (able.receives() || !direction.receives());
-    let chosen = preferred(capabilities, one, fits);
-    // A section has a codec, whatever the direction leaves.
-    if has_media(&chosen) { chosen } else { preferred(capabilities, one, |_| true) }
-}
-
-fn preferred(capabilities: &Capabilities, one: &Transceiver, fits: impl Fn(Direction) -> bool) -> Vec<Codec> {
     let all = capabilities.codecs.iter().filter(|able| fits(able.direction)).map(|able| &able.codec);
     if one.preferences.is_empty() {
         return all.cloned().collect();

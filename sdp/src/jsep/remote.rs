@@ -11,7 +11,7 @@ use super::section::{Content, DataSection, Section, Session};
 use super::simulcast;
 use super::transceiver::{Origin, TrackKind, Transceiver, TransceiverId};
 use super::transport::{answering_role, offering_role, remote_transport};
-use crate::{Attribute, Direction, Media, RidDirection, SessionDescription, Text};
+use crate::{Attribute, Codec, Direction, Media, RidDirection, SessionDescription, Text};
 
 /// RFC 8841, Section 6: what holds without `max-message-size`.
 const MAX_MESSAGE_SIZE: u64 = 65_536;
@@ -250,7 +250,12 @@ impl Remote<'_> {
         }
         let streams = streams(media, direction, self.default_stream);
         let extensions = codecs::answered_extensions(proposal, media);
-        let (send, receive) = common.into_iter().map(|common| (common.theirs, common.ours)).unzip();
+        // The feedback agreed on holds both ways.
+        let both = |common: codecs::Common| {
+            let feedback = common.theirs.feedback.clone();
+            (common.theirs, Codec { feedback, ..common.ours })
+        };
+        let (send, receive) = common.into_iter().map(both).unzip();
         one.link.send_codecs = send;
         one.link.receive_codecs = receive;
         one.link.extensions = extensions;
