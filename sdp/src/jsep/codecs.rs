@@ -15,16 +15,17 @@ pub(crate) fn usable(capabilities: &Capabilities, one: &Transceiver, direction: 
     if one.preferences.is_empty() {
         return all.cloned().collect();
     }
-    let wanted = |codec: &Codec| one.preferences.iter().any(|preferred| is_the_same(codec, preferred));
-    let primaries = one.preferences.iter().filter(|preferred| preferred.role() != CodecRole::Retransmission);
+    let is_rtx = |codec: &Codec| codec.role() == CodecRole::Retransmission;
+    let repairs = one.preferences.iter().any(is_rtx);
     let mut chosen: Vec<Codec> = Vec::new();
-    for preferred in primaries {
-        let primary = all.clone().find(|codec| is_the_same(codec, preferred));
-        let Some(primary) = primary.filter(|codec| !chosen.contains(codec)) else { continue };
-        // Each rtx stands behind what it repairs.
-        let rtx = all.clone().find(|codec| codec.apt() == Some(primary.payload_type) && wanted(codec));
-        chosen.push(primary.clone());
-        chosen.extend(rtx.cloned());
+    for preferred in one.preferences.iter().filter(|one| !is_rtx(one)) {
+        let same = all.clone().filter(|codec| is_the_same(codec, preferred));
+        for codec in same.filter(|codec| !chosen.contains(codec)).cloned().collect::<Vec<_>>() {
+            // An rtx stands behind what it repairs, wherever the one entry for all of them was.
+            let rtx = all.clone().filter(|rtx| repairs && rtx.apt() == Some(codec.payload_type));
+            chosen.push(codec.clone());
+            chosen.extend(rtx.cloned());
+        }
     }
     // W3C `setCodecPreferences`: preferences that leave nothing for the direction do not count.
     if has_media(&chosen) { chosen } else { all.cloned().collect() }

@@ -98,5 +98,5 @@ fn simulcast(send: &[Text], recv: &[Text]) -> Option<Attribute> {
     };
     let (send, recv) = (list(send), list(recv));
     let any = !send.is_empty() || !recv.is_empty();
-    any.then(|| Attribute::Simulcast(Simulcast { recv_first: send.is_empty(), send, recv }))
+    any.then(|| Attribute::Simulcast(Simulcast { send, recv, recv_first: false }))
 }

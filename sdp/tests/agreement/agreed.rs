@@ -124,9 +124,9 @@ fn mirrored(ours: &Transceiver, theirs: &Transceiver) {
 /// What one sends the other can receive, under the numbers that it has for it.
 fn one_way(sender: &Transceiver, receiver: &Transceiver, said: &Media) {
     for codec in sender.send_codecs() {
-        let same = receiver.receive_codecs().iter().find(|other| other.payload_type == codec.payload_type);
-        let same =
-            same.unwrap_or_else(|| panic!("{codec:?} is not received: {:?}", receiver.receive_codecs()));
+        let received = receiver.receive_codecs();
+        let same = received.iter().find(|other| other.payload_type == codec.payload_type);
+        let Some(same) = same else { unreachable!("{codec:?} is not received: {received:?}") };
         assert!(same.matches(codec), "{codec:?} {same:?}");
         assert_eq!(same.apt(), codec.apt());
         assert_eq!(same.feedback, codec.feedback, "{codec:?} {same:?}");

@@ -79,14 +79,8 @@ fn ops() -> impl Strategy<Value = Op> {
 }
 
 fn able() -> impl Strategy<Value = Able> {
-    prop::sample::select(vec![
-        Able::Much,
-        Able::Much,
-        Able::Renumbered,
-        Able::Renumbered,
-        Able::OneWay,
-        Able::Data,
-    ])
+    let usual = prop::sample::select(vec![Able::Much, Able::Renumbered]);
+    prop_oneof![2 => usual, 1 => prop::sample::select(Able::ALL.to_vec())]
 }
 
 fn streams(mask: u8) -> Vec<Text> {
