@@ -1,7 +1,7 @@
 //! Descriptions of our own.
 
 use crate::support::{
-    answer, create_offer, directed, events, exchange, local_offer, offer, only, pair, peer,
+    answer, create_offer, directed, events, exchange, local_offer, offer, only, pair, peer, signalled,
 };
 use duologue_sdp::Direction::{Inactive, SendRecv};
 use duologue_sdp::jsep::Event::SignalingStateChange;
@@ -127,6 +127,11 @@ mod set_local_description_offer {
         assert_ne!(first, second);
         assert_eq!(alice.set_local_description(Offer, Some(&first)), Err(DescriptionError::Modified));
         assert_eq!(alice.set_local_description(Offer, Some(&second)), Ok(()));
+        // An answer ends what the last offer was.
+        let mut bob = peer("bob");
+        bob.set_remote_description(Offer, &signalled(&second)).unwrap();
+        answer(&mut bob, &mut alice);
+        assert_eq!(alice.set_local_description(Offer, Some(&second)), Err(DescriptionError::Modified));
     }
 
     #[test]

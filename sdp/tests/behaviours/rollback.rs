@@ -6,7 +6,7 @@ use crate::support::{
 };
 use duologue_sdp::Direction::{Inactive, RecvOnly, SendOnly};
 use duologue_sdp::SessionDescription;
-use duologue_sdp::jsep::Event::{AddTrack, NegotiationNeeded, RemoveTrack, SignalingStateChange};
+use duologue_sdp::jsep::Event::{AddTrack, NegotiationNeeded, RemoveTrack, SignalingStateChange, Track};
 use duologue_sdp::jsep::SdpType::{Offer, Rollback};
 use duologue_sdp::jsep::SignalingState::{HaveLocalOffer, HaveRemoteOffer, Stable};
 use duologue_sdp::jsep::TrackKind::{Audio, Video};
@@ -269,6 +269,7 @@ mod set_remote_description_rollback {
         let out_of = |stream: &str| RemoveTrack { transceiver: theirs, stream: stream.into() };
         let told = events(&mut bob);
         assert!(told.contains(&into("second")) && told.contains(&out_of("first")), "{told:?}");
+        assert!(told.contains(&Track(theirs)), "{told:?}");
         assert_eq!(only(&bob).remote_streams(), texts(&["second"]));
         roll_back(&mut bob);
         let told = events(&mut bob);

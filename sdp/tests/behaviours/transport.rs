@@ -1,7 +1,7 @@
 //! The one transport: data channels, bundling, DTLS roles and fingerprints.
 
 use crate::support::{
-    answer, edited, exchange, local_offer, offer, only, pair, sections, signalled, without,
+    answer, edited, exchange, local_offer, offer, only, pair, peer, sections, signalled, without,
 };
 use duologue_sdp::jsep::TrackKind::{Audio, Video};
 use duologue_sdp::jsep::{DtlsRole, Negotiator, SdpType};
@@ -179,6 +179,13 @@ mod bundle {
         let answer = answer(&mut bob, &mut alice);
         assert!(answer.media.iter().all(|media| media.port != 0));
         assert!(bob.transceivers().all(|one| one.current_direction().is_some_and(|one| one.receives())));
+        // The section with the transport may come later.
+        let [audio, video] = &sections(&offer)[..] else { panic!("two sections") };
+        let offer = edited(&offer, &format!("{audio}{video}"), &format!("{video}{audio}"));
+        let mut carol = peer("carol");
+        carol.set_remote_description(SdpType::Offer, &offer).unwrap();
+        assert_eq!(carol.remote_transport().unwrap().ice.ufrag, "aliceUfrag");
+        assert!(carol.create_answer().unwrap().media.iter().all(|media| media.port != 0));
     }
 }
 
