@@ -66,15 +66,12 @@ impl Signalling {
             ice_lite: config.ice.lite,
             fingerprints: Fingerprint::new(HashFunction::Sha256, fingerprint.bytes()).into_iter().collect(),
             tls_id,
+            sctp_port: config.sctp.local_port,
+            max_message_size: config.sctp.max_message_size.into(),
         };
-        let mut settings = jsep::Config::default();
-        settings.sctp_port = config.sctp.local_port;
-        settings.max_message_size = config.sctp.max_message_size.into();
-        settings.audio.clone_from(&config.audio);
-        settings.video.clone_from(&config.video);
         let mut seed = [0; 32];
         random.fill_bytes(&mut seed);
-        let negotiator = Negotiator::new(Arc::new(settings), local, seed);
+        let negotiator = Negotiator::new(Arc::clone(&config.negotiation), local, seed);
         Self { negotiator, role: None, candidates: VecDeque::new() }
     }
 

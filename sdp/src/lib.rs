@@ -33,6 +33,8 @@
 //! #         ice_lite: false,
 //! #         fingerprints: vec![format!("sha-256 {}", ["AA"; 32].join(":")).parse().unwrap()],
 //! #         tls_id: "0123456789abcdef0123".into(),
+//! #         sctp_port: 5000,
+//! #         max_message_size: 262_144,
 //! #     }
 //! # }
 //! let mut alice = Negotiator::new(Arc::new(Config::default()), transport("alice"), [1; 32]);

@@ -80,9 +80,9 @@ impl Writer<'_> {
             let value = format!("{port} webrtc-datachannel 65535");
             media.attributes.push(Attribute::Other { name: "sctpmap".into(), value: Some(value.into()) });
         } else {
-            media.attributes.push(Attribute::SctpPort(self.config.sctp_port));
+            media.attributes.push(Attribute::SctpPort(self.local.sctp_port));
         }
-        media.attributes.push(Attribute::MaxMessageSize(self.config.max_message_size));
+        media.attributes.push(Attribute::MaxMessageSize(self.local.max_message_size));
     }
 }
 

@@ -97,7 +97,6 @@ fn much() -> Config {
 fn renumbered() -> Config {
     use ExtensionUri::{AudioLevel, Mid, TransportWideCc, VideoOrientation};
     let mut config = Config::default();
-    config.max_message_size = 0;
     config.audio = Capabilities {
         codecs: vec![
             codec(0, "PCMU", 8_000, 1, "", &[]),
@@ -168,6 +167,8 @@ pub(crate) fn negotiator(able: Able, seed: u8) -> Negotiator {
             format!("sha-256 {}", [format!("{seed:02X}").as_str(); 32].join(":")).parse().unwrap(),
         ],
         tls_id: Text::from(format!("{name}0123456789abcdef0123")),
+        sctp_port: 5000,
+        max_message_size: if able == Able::Renumbered { 0 } else { 262_144 },
     };
     Negotiator::new(Arc::new(config(able)), local, [seed; 32])
 }

@@ -65,6 +65,8 @@ pub(crate) fn peer_with(name: &str, config: Config) -> Negotiator {
         ice_lite: false,
         fingerprints: vec![format!("sha-256 {}", ["A5"; 32].join(":")).parse().unwrap()],
         tls_id: format!("{name}0123456789abcdef0123").into(),
+        sctp_port: 5000,
+        max_message_size: 262_144,
     };
     let mut seed = [0; 32];
     name.bytes().zip(&mut seed).for_each(|(letter, byte)| *byte = letter);
