@@ -43,6 +43,7 @@ pub(crate) fn create(
             tag_given = true;
             tag = tag.or_else(|| section.mid.clone());
             writer.transport(&mut media, &transport_lines(session));
+            media.attributes.extend(writer.fingerprints());
         }
         match body {
             Body::Data => writer.data(&mut media),
