@@ -5,7 +5,7 @@ use duologue_sdp::jsep::{
     CandidateError, Config, DescriptionError, DtlsRole, IceCandidate, IceCredentials, LocalTransport,
     Negotiator, OfferOptions, RemoteCandidate, SdpType, SignalingState,
 };
-use duologue_sdp::{MediaKind, SessionDescription, Setup};
+use duologue_sdp::{Attribute, MediaKind, SessionDescription, Setup};
 use std::sync::Arc;
 
 fn negotiator(name: &str) -> Negotiator {
@@ -80,6 +80,15 @@ fn later_offers_are_actpass_and_answers_keep_the_roles() {
     assert_eq!(answer.media[0].setup(), Some(Setup::Passive));
     assert_eq!((alice.dtls_role(), bob.dtls_role()), (Some(DtlsRole::Server), Some(DtlsRole::Client)));
     assert_eq!(offer.origin.session_id, bob.create_offer(OfferOptions::default()).unwrap().origin.session_id);
+}
+
+#[test]
+fn an_offer_has_its_fingerprint_once_and_for_all_sections() {
+    let (mut alice, _) = connected();
+    let offer = alice.create_offer(OfferOptions::default()).unwrap();
+    let is_fingerprint = |one: &&Attribute| matches!(one, Attribute::Fingerprint(_));
+    assert_eq!(offer.attributes.iter().filter(is_fingerprint).count(), 1);
+    assert_eq!(offer.media.iter().flat_map(|media| &media.attributes).filter(is_fingerprint).count(), 0);
 }
 
 #[test]

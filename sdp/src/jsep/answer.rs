@@ -44,6 +44,7 @@ pub(crate) fn create(
             tag_given = true;
             tag = tag.or_else(|| section.mid.clone());
             writer.transport(&mut media, &transport_lines(session));
+            media.attributes.extend(writer.fingerprints());
             // RFC 9143, Section 9.3.1.2: the tagged section speaks for those of media.
             let speaks = muxes && matches!(body, Body::Data);
             media.attributes.extend(speaks.then_some(Attribute::RtcpMux));

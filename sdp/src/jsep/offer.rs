@@ -107,6 +107,9 @@ pub(crate) fn create(
         attributes.push(Attribute::IceLite);
     }
     attributes.push(Attribute::IceOptions("trickle ice2".into()));
+    // RFC 8122, Section 5: for all sections. libwebrtc rejects the third section of a bundle, and those after it, when the
+    // second has no fingerprint; RFC 8829, Section 5.2.1, wants none in a section that is not the tagged one.
+    attributes.extend(writer.fingerprints());
     writer.description(attributes, sections)
 }
 

@@ -62,12 +62,15 @@ impl Writer<'_> {
         }
     }
 
-    /// The lines of the transport.
+    /// Our certificate's fingerprints.
+    pub(crate) fn fingerprints(&self) -> impl Iterator<Item = Attribute> {
+        self.local.fingerprints.iter().map(|one| Attribute::Fingerprint(Box::new(one.clone())))
+    }
+
+    /// The lines of the transport, the fingerprints excepted.
     pub(crate) fn transport(&self, media: &mut Media, lines: &TransportLines) {
         media.attributes.push(Attribute::IceUfrag(self.ice.ufrag.clone()));
         media.attributes.push(Attribute::IcePwd(self.ice.pwd.clone()));
-        let fingerprints = self.local.fingerprints.iter().cloned();
-        media.attributes.extend(fingerprints.map(|one| Attribute::Fingerprint(Box::new(one))));
         media.attributes.push(Attribute::Setup(lines.setup));
         if lines.tls_id {
             media.attributes.push(Attribute::TlsId(self.local.tls_id.clone()));
