@@ -162,6 +162,7 @@ fn is_offered(offer: &SessionDescription, offered: &Media, attribute: &Attribute
             true
         }
         Attribute::SctpPort(_) | Attribute::MaxMessageSize(_) => offered.is_data_channel(),
+        Attribute::Other { name, .. } if name == "sctpmap" => offered.sctpmap_port().is_some(),
         _ => false,
     }
 }
@@ -451,8 +452,9 @@ fn a_legacy_data_section_is_answered_under_its_own_profile_and_does_not_harm_the
     let legacy = "m=application 9 DTLS/SCTP 5000\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\n\
                   a=sctpmap:5000 webrtc-datachannel 1024\r\n";
     let answer = answered(Able::Much, &format!("{head}{legacy}"));
-    assert_eq!(accepted(&answer)[..2], [true, true]);
+    assert_eq!(accepted(&answer), [true, true, true]);
     let media = &answer.media[2];
+    assert_eq!((media.sctpmap_port(), media.sctp_port()), (Some(5000), None));
     assert_eq!((&media.kind, media.protocol.as_str()), (&MediaKind::Application, "DTLS/SCTP"));
     assert_eq!((media.formats.as_slice(), media.mid()), (["5000".into()].as_slice(), Some("2")));
 }
