@@ -47,6 +47,9 @@ mod restart_ice {
         let (mut alice, mut bob) = pair();
         alice.request_data();
         alice.restart_ice();
+        let mut options = OfferOptions::default();
+        options.ice_restart = true;
+        assert_eq!(ufrag(&alice.create_offer(options).unwrap()), "aliceUfrag");
         let (offer, _) = exchange(&mut alice, &mut bob);
         assert_eq!(ufrag(&offer), "aliceUfrag");
         assert!(!alice.negotiation_needed());
