@@ -1,5 +1,5 @@
 //! Faults of other stacks' negotiators, one test for each.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use capabilities::{Able, negotiator};
 use duologue_sdp::jsep::{Encoding, Event, Negotiator, OfferOptions, SdpType, TrackKind, TransceiverInit};
