@@ -17,7 +17,8 @@ pub(crate) fn offer(session: &mut Session, plan: &[Section], description: &Sessi
         session.numbers.learn(media);
         let Content::Media(id) = section.content else { continue };
         if let Some(one) = session.transceiver_mut(id) {
-            one.link.mid.clone_from(&section.mid);
+            // A section that the peer gave no mid leaves its transceiver the one that we made up.
+            one.link.mid = section.mid.clone().or_else(|| one.link.mid.take());
         }
     }
 }

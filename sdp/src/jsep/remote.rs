@@ -18,6 +18,9 @@ const MAX_MESSAGE_SIZE: u64 = 65_536;
 /// RFC 8841, Section 5: clients that leave the port out use this one.
 const SCTP_PORT: u16 = 5000;
 
+/// The most streams that a track is put into.
+const MAX_STREAMS: usize = 64;
+
 /// Applies a description of the peer's to `session`.
 pub(crate) struct Remote<'a> {
     pub(crate) config: &'a Config,
@@ -138,10 +141,9 @@ impl Remote<'_> {
     }
 
     fn associate(&mut self, session: &mut Session, id: TransceiverId, media: &Media) {
+        let known = session.transceiver(id).and_then(|one| one.link.mid.clone());
         // RFC 8829, Section 5.10: a section without mid is given one that stays ours.
-        let known = || session.transceiver(id).and_then(|one| one.link.mid.clone());
-        let mid = media.mid().map(Text::from).or_else(known);
-        let mid = mid.unwrap_or_else(|| session.unused_mid(&[]));
+        let mid = media.mid().map(Text::from).or(known).unwrap_or_else(|| session.unused_mid(&[]));
         let direction = bundle::direction(media, self.description).reversed();
         let streams = streams(media, direction, self.default_stream);
         let Some(one) = session.transceiver_mut(id) else { return };
@@ -275,7 +277,7 @@ pub(crate) fn streams(media: &Media, direction: Direction, default_stream: &Text
     }
     let mut streams: Vec<Text> = Vec::new();
     let mut any = false;
-    for msid in media.msids() {
+    for msid in media.msids().take(MAX_STREAMS) {
         any = true;
         streams.extend(msid.stream.clone().filter(|stream| !streams.contains(stream)));
     }

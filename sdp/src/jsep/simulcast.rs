@@ -71,11 +71,13 @@ fn streams(media: &Media, direction: RidDirection, codecs: &[Codec]) -> Vec<Rid>
         RidDirection::Send => &simulcast.send,
         RidDirection::Recv => &simulcast.recv,
     };
+    let mut rids: Vec<&Rid> = media.rids().filter(|rid| rid.direction == direction).collect();
+    rids.sort_by_key(|rid| &rid.id);
     let mut found: Vec<Rid> = Vec::new();
     for alternatives in streams {
         let rid = alternatives.iter().find_map(|wanted| {
-            let rid = media.rids().find(|rid| rid.direction == direction && rid.id == wanted.id)?;
-            understood(rid, codecs)
+            let place = rids.binary_search_by_key(&&wanted.id, |rid| &rid.id).ok()?;
+            understood(rids.get(place)?, codecs)
         });
         found.extend(rid.filter(|rid| found.iter().all(|one| one.id != rid.id)));
     }
