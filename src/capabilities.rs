@@ -1,11 +1,20 @@
 //! What audio and video sections offer and accept unless the configuration says otherwise: the codecs that browsers have,
 //! with the payload types that they use.
 
-use duologue_sdp::jsep::{Capabilities, CodecCapability, ExtensionCapability};
+use duologue_sdp::jsep::{Capabilities, CodecCapability, Config, ExtensionCapability};
 use duologue_sdp::{Codec, Direction, ExtensionUri, Feedback, FormatParameters, PayloadType};
 
 /// As many encodings of one track as browsers send.
 const MAX_ENCODINGS: usize = 3;
+
+/// [`audio`] and [`video`].
+#[must_use]
+pub fn all() -> Config {
+    let mut config = Config::default();
+    config.audio = audio();
+    config.video = video();
+    config
+}
 
 /// Opus, G.722, PCMU, PCMA and telephone events (RFC 7874, Section 3).
 #[must_use]

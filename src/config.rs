@@ -2,7 +2,6 @@
 
 use duologue_dtls::Identity;
 use duologue_dtls::crypto::Provider;
-use duologue_sdp::jsep::Capabilities;
 use duologue_stun::crypto::HmacProvider;
 use std::sync::Arc;
 
@@ -18,10 +17,8 @@ pub struct Config {
     pub dtls: Arc<duologue_dtls::Config>,
     /// The association and its data channels.
     pub sctp: Arc<duologue_sctp::Config>,
-    /// What audio sections offer and accept. Default [`capabilities::audio`](crate::capabilities::audio).
-    pub audio: Capabilities,
-    /// What video sections offer and accept. Default [`capabilities::video`](crate::capabilities::video).
-    pub video: Capabilities,
+    /// What audio and video sections offer and accept. Default [`capabilities`](crate::capabilities).
+    pub negotiation: Arc<duologue_sdp::jsep::Config>,
     /// The largest UDP payload that is sent, in bytes. Default 1,200, which every path carries.
     pub mtu: usize,
 }
@@ -38,8 +35,7 @@ impl Config {
             ice: Arc::new(duologue_ice::Config::new(hmac)),
             dtls: Arc::new(duologue_dtls::Config::new(provider, identity)),
             sctp: Arc::new(duologue_sctp::Config::default()),
-            audio: crate::capabilities::audio(),
-            video: crate::capabilities::video(),
+            negotiation: Arc::new(crate::capabilities::all()),
             mtu: 1200,
         }
     }

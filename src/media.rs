@@ -59,6 +59,10 @@ impl PeerConnection {
     }
 
     /// Ends a transceiver; its section becomes free with the next offer.
+    ///
+    /// Browsers built on libwebrtc give up the whole transport when the first section of the bundle is rejected, and begin
+    /// another under the same credentials, which no peer can follow: the connection then ends. Towards them, let the first
+    /// section be one that stays (data channels, or a transceiver that becomes `inactive` instead).
     pub fn stop(&mut self, id: TransceiverId) -> Result<(), TransceiverError> {
         self.signalling.negotiator.stop(id)
     }

@@ -4,9 +4,10 @@ use crate::config::Config;
 use crate::event::Event;
 use crate::peer_connection::PeerConnection;
 use duologue_ice as ice;
+use duologue_sctp::dcep;
 use duologue_sdp::jsep::{
-    self, CandidateError, DescriptionError, IceCandidate, IceCredentials, LocalTransport, Negotiator,
-    OfferOptions, RemoteCandidate, SdpType, SignalingState, StateError,
+    self, CandidateError, DescriptionError, DtlsRole, IceCandidate, IceCredentials, LocalTransport,
+    Negotiator, OfferOptions, RemoteCandidate, SdpType, SignalingState, StateError,
 };
 use duologue_sdp::{Fingerprint, HashFunction, ParseError, SessionDescription, Text};
 use rand_chacha::ChaCha20Rng;
@@ -65,15 +66,12 @@ impl Signalling {
             ice_lite: config.ice.lite,
             fingerprints: Fingerprint::new(HashFunction::Sha256, fingerprint.bytes()).into_iter().collect(),
             tls_id,
+            sctp_port: config.sctp.local_port,
+            max_message_size: config.sctp.max_message_size.into(),
         };
-        let mut settings = jsep::Config::default();
-        settings.sctp_port = config.sctp.local_port;
-        settings.max_message_size = config.sctp.max_message_size.into();
-        settings.audio.clone_from(&config.audio);
-        settings.video.clone_from(&config.video);
         let mut seed = [0; 32];
         random.fill_bytes(&mut seed);
-        let negotiator = Negotiator::new(Arc::new(settings), local, seed);
+        let negotiator = Negotiator::new(Arc::clone(&config.negotiation), local, seed);
         Self { negotiator, role: None, candidates: VecDeque::new() }
     }
 
@@ -283,6 +281,17 @@ impl PeerConnection {
                 self.ice.end_of_remote_candidates(now);
             }
         }
+        if let Some(role) = self.signalling.negotiator.dtls_role() {
+            // RFC 8832, Section 6: the role decides which streams channels have; later calls change nothing.
+            self.channels.set_dtls_role(now, channels_role(role));
+        }
+        if self.sctp_started {
+            match self.signalling.negotiator.data() {
+                Some(data) => self.channels.set_remote_max_message_size(data.max_message_size.unwrap_or(0)),
+                // RFC 8841, Section 10.4: its section was rejected.
+                None => self.channels.abort(now),
+            }
+        }
         self.pump();
     }
 
@@ -305,4 +314,11 @@ impl PeerConnection {
 /// The grammar of descriptions and of the agent is the same.
 fn credentials(signalled: &IceCredentials) -> Option<ice::Credentials> {
     ice::Credentials::new(signalled.ufrag.as_str(), signalled.pwd.expose()).ok()
+}
+
+fn channels_role(role: DtlsRole) -> dcep::DtlsRole {
+    match role {
+        DtlsRole::Client => dcep::DtlsRole::Client,
+        DtlsRole::Server => dcep::DtlsRole::Server,
+    }
 }

@@ -4,7 +4,6 @@ use crate::event::{CloseReason, ConnectionState, Event};
 use crate::peer_connection::{PeerConnection, Phase, Security};
 use duologue_dtls as dtls;
 use duologue_ice as ice;
-use duologue_sctp::dcep;
 use duologue_sdp::jsep::DtlsRole;
 use std::sync::Arc;
 
@@ -148,20 +147,13 @@ impl PeerConnection {
     fn start_sctp(&mut self) -> bool {
         let negotiator = &self.signalling.negotiator;
         let secure = matches!(self.security, Security::Established { .. });
-        let (Some(data), Some(role), true) = (negotiator.data(), negotiator.dtls_role(), secure) else {
-            return false;
-        };
+        let (Some(data), true) = (negotiator.data(), secure) else { return false };
         if self.sctp_started || self.phase != Phase::Running {
             return false;
         }
         self.sctp_started = true;
         self.channels.set_remote_port(data.remote_port);
         self.channels.set_remote_max_message_size(data.max_message_size.unwrap_or(0));
-        let role = match role {
-            DtlsRole::Client => dcep::DtlsRole::Client,
-            DtlsRole::Server => dcep::DtlsRole::Server,
-        };
-        self.channels.set_dtls_role(self.now, role);
         self.channels.connect(self.now);
         true
     }

@@ -17,6 +17,11 @@ fn the_first_input_connects_and_its_message_is_heard() {
 }
 
 #[test]
+fn the_input_that_restarts_ice_twice_has_its_messages_heard() {
+    assert_eq!(peer_connection::heard(&corpus("peer_connection")[1]), 3);
+}
+
+#[test]
 fn the_corpus_holds() {
     corpus("peer_connection").iter().for_each(|data| peer_connection::run(data));
 }

@@ -3,7 +3,8 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use duologue::ice::Path;
-use duologue::{Arrival, ChannelConfig, Config, Description, Event, Kind, NtpTime, PeerConnection};
+use duologue::sdp::jsep::SignalingState;
+use duologue::{Arrival, ChannelConfig, Config, Event, Kind, NtpTime, PeerConnection, TrackKind};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -47,6 +48,23 @@ enum Op {
         ordered: bool,
     },
     CloseChannel {
+        who: bool,
+    },
+    AddTrack {
+        who: bool,
+    },
+    RestartIce {
+        who: bool,
+    },
+    /// An offer that waits until it is rolled back, or overtaken.
+    Offer {
+        who: bool,
+    },
+    RollBack {
+        who: bool,
+    },
+    /// A whole round.
+    Negotiate {
         who: bool,
     },
     Close {
@@ -108,19 +126,25 @@ fn peer(number: u8, now: Instant) -> Peer {
 }
 
 fn negotiate(peers: &mut [Peer; 2], now: Instant) {
+    assert!(peers[0].connection.create_data_channel(now, "first", ChannelConfig::default()).is_ok());
+    renegotiate(peers, 0, now);
+}
+
+/// A round of offer and answer, in which all is agreed on; a peer that has ended takes no part.
+fn renegotiate(peers: &mut [Peer; 2], offerer: usize, now: Instant) {
     let [a, b] = peers;
+    let (a, b) = if offerer == 0 { (a, b) } else { (b, a) };
     let (a, b) = (&mut a.connection, &mut b.connection);
-    assert!(a.create_data_channel(now, "first", ChannelConfig::default()).is_ok());
-    let Ok(offer) = a.create_offer() else { unreachable!("the state is stable") };
-    assert!(a.set_local_description(now, &offer).is_ok());
-    let with_candidates = |peer: &PeerConnection, description: &Description| Description {
-        kind: description.kind,
-        sdp: peer.local_description().unwrap_or_else(|| description.sdp.clone()),
-    };
-    assert!(b.set_remote_description(now, &with_candidates(a, &offer)).is_ok());
-    let Ok(answer) = b.create_answer() else { unreachable!("an offer is set") };
-    assert!(b.set_local_description(now, &answer).is_ok());
-    assert!(a.set_remote_description(now, &with_candidates(b, &answer)).is_ok());
+    let closed = |peer: &PeerConnection| peer.signaling_state() == SignalingState::Closed;
+    if closed(a) || closed(b) {
+        return;
+    }
+    let _ = b.roll_back(now);
+    let Ok(offer) = a.set_implicit_local_description(now) else { unreachable!("offers can be made") };
+    assert_eq!(b.set_remote_description(now, &offer), Ok(()));
+    let Ok(answer) = b.set_implicit_local_description(now) else { unreachable!("an offer is set") };
+    assert_eq!(a.set_remote_description(now, &answer), Ok(()));
+    assert_eq!((a.signaling_state(), b.signaling_state()), (SignalingState::Stable, SignalingState::Stable));
 }
 
 fn apply(peers: &mut [Peer; 2], now: &mut Instant, op: &Op) {
@@ -174,6 +198,21 @@ fn apply(peers: &mut [Peer; 2], now: &mut Instant, op: &Op) {
             let last = last.map(|(id, _)| id);
             last.into_iter().for_each(|id| connection.close_data_channel(*now, id));
         }
+        Op::AddTrack { who } => {
+            let connection = &mut peers[usize::from(*who)].connection;
+            if connection.transceivers().count() < 8 {
+                let track = connection.transceivers().count().to_string();
+                let _ = connection.add_track(TrackKind::Video, track, &[]);
+            }
+        }
+        Op::RestartIce { who } => peers[usize::from(*who)].connection.restart_ice(),
+        Op::Offer { who } => {
+            let _ = peers[usize::from(*who)].connection.set_implicit_local_description(*now);
+        }
+        Op::RollBack { who } => {
+            let _ = peers[usize::from(*who)].connection.roll_back(*now);
+        }
+        Op::Negotiate { who } => renegotiate(peers, usize::from(*who), *now),
         Op::Close { who } => peers[usize::from(*who)].connection.close(*now),
     }
 }

@@ -53,6 +53,8 @@ fn negotiator(name: &str) -> Negotiator {
         ice_lite: false,
         fingerprints: fingerprint.parse().into_iter().collect(),
         tls_id: format!("{name}0123456789abcdef0123").into(),
+        sctp_port: 5000,
+        max_message_size: 262_144,
     };
     Negotiator::new(Arc::new(Config::default()), local, [1; 32])
 }

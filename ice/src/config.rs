@@ -46,12 +46,12 @@ pub struct Config {
     /// After how much silence, neither a check nor an answer of the peer arriving, the agent is
     /// [`crate::State::Disconnected`]. Default 9 s.
     pub disconnected_after: Duration,
-    /// The most pairs; a further one takes the place of the least, or is refused. Default 100
+    /// The most pairs of a session; a further one takes the place of the least, or is refused. Default 100
     /// ([RFC 8445, Section 6.1.2.5]).
     ///
     /// [RFC 8445, Section 6.1.2.5]: https://www.rfc-editor.org/rfc/rfc8445#section-6.1.2.5
     pub max_pairs: u16,
-    /// The most remote candidates, signalled and found. Default 64.
+    /// The most remote candidates of a session, signalled and found. Default 64.
     pub max_remote_candidates: u16,
     /// The most interfaces at one time. Default 32.
     pub max_interfaces: u16,

@@ -56,13 +56,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Restarts
+//!
+//! [`Agent::restart`] begins a new session beside the one that works. Either side begins: the offerer restarts and signals
+//! its new credentials and candidates; the answerer restarts too, takes them by [`Agent::set_remote_credentials`] and
+//! signals its own. Payload leaves on the old pair until the new session has one that works, so that nothing above notices;
+//! the old session answers and is believed a while longer, since the peer may be slower. A shared socket's router has
+//! two user names meanwhile ([`Agent::local_ufrags`]). An offer that comes to nothing is undone by
+//! [`Agent::abandon_restart`]; one that nobody answers leaves the old session as it is, however long.
+//!
+//! While either session has a path that works the state is at least [`State::Connected`]; without one it is
+//! [`State::Checking`]. A new session that fails fails the agent, even if the old path works: the peer has agreed to leave it.
+//!
 //! # RFC checklist
 //!
 //! - RFC 8445, Section 5.1: host and server-reflexive candidates, priorities, foundations. Relayed ones: not built.
 //! - Section 6.1: roles, pairs, pruning, states, pacing. One checklist with one component.
 //! - Section 7.2 and 7.3: checks, peer-reflexive candidates, triggered checks, role conflicts.
 //! - Section 8: regular nomination; a controlled agent follows any nomination, aggressive ones too, by priority.
-//! - Section 9: restarts, begun by either side ([`Agent::restart`]).
+//! - Section 9, with RFC 8839, Section 4.4.1.1.1: restarts, begun by either side. The tie-breaker is kept.
 //! - Section 2.5: lite agents, also two of them.
 //! - RFC 7675: consent; RFC 8838 and RFC 8863: trickling and patience; RFC 8421: both IP versions.
 //! - RFC 6544, TCP: candidates are read and ignored.
@@ -76,8 +88,9 @@
 //! Time is an argument, and never goes back: the agent keeps the latest it has seen. Equal configuration, seed and inputs
 //! give equal outputs. `poll_transmit` appends at most one datagram, `None` for lack of room loses nothing. After
 //! `handle_timeout(t)` the next deadline is `None` or later than `t`. Unauthenticated datagrams change nothing but a
-//! counter. Events are flags and bounded; the table of requests, pairs and candidates is bounded by [`Config`]. The seed
-//! is a secret: reused, it repeats passwords and transaction ids, by which an off-path attacker could forge answers.
+//! counter. Events are flags and bounded; the table of requests is bounded, and by [`Config`] the pairs and candidates
+//! of each session, of which there are two at most. The seed is a secret: reused, it repeats passwords and transaction
+//! ids, by which an off-path attacker could forge answers.
 
 mod agent;
 mod candidate;

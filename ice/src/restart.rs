@@ -47,14 +47,13 @@ impl Agent {
         self.shared.gather_anew();
         let session = Session::new(&mut self.shared, local, self.session.remote_lite);
         let newest = Box::new(std::mem::replace(&mut self.session, session));
-        let (mut kept, gone) = match self.previous.take() {
+        let (kept, gone) = match self.previous.take() {
             Some(oldest) if outlives(&oldest, &newest) => (oldest, Some(newest)),
             oldest => (newest, oldest),
         };
-        kept.progress.quiet = false;
         self.previous = Some(kept);
         if let Some(gone) = gone {
-            self.shared.requests.remove_where(|request| request.session() == Some(gone.id));
+            self.forget_requests(&gone);
         }
         self.timers.set(Timer::Retirement, None);
         self.told.gathering_anew = true;
@@ -72,7 +71,7 @@ impl Agent {
         let now = self.advance(now);
         let Some(previous) = self.previous.take() else { return };
         let gone = std::mem::replace(&mut self.session, *previous);
-        self.shared.requests.remove_where(|request| request.session() == Some(gone.id));
+        self.forget_requests(&gone);
         self.session.progress.quiet = false;
         self.timers.set(Timer::Retirement, None);
         self.told.gathering_anew = false;
@@ -108,8 +107,12 @@ impl Agent {
 
     pub(crate) fn retire_previous(&mut self) {
         if let Some(previous) = self.previous.take() {
-            self.shared.requests.remove_where(|request| request.session() == Some(previous.id));
+            self.forget_requests(&previous);
         }
+    }
+
+    fn forget_requests(&mut self, gone: &Session) {
+        self.shared.requests.remove_where(|request| request.session() == Some(gone.id));
     }
 
     /// The peer's credentials in the session before.

@@ -1,9 +1,11 @@
 //! Restarts that are agreed to: payload goes on, whoever begins them, over whatever network.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::common::scripted::Scripted;
 use crate::common::{Call, SERVER, Spec, World};
-use duologue_ice::{Event, FailureReason, GatheringState, Role, State};
+use duologue_ice::{Config, Credentials, Event, FailureReason, GatheringState, Role, State};
 use duologue_netsim::{NatKind, Realm};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -195,7 +197,7 @@ fn a_restart_or_a_rollback_half_way_through_gathering_does_not_wedge_it() {
             world.host(0).agent.add_interface(now, address).unwrap();
             world.wait(Duration::from_millis(wait));
             world.restart(0);
-            world.wait(Duration::from_millis(wait));
+            world.wait(Duration::from_millis(wait * 3));
             if rollback {
                 let now = world.now();
                 world.host(0).agent.abandon_restart(now);
@@ -211,6 +213,24 @@ fn a_restart_or_a_rollback_half_way_through_gathering_does_not_wedge_it() {
             assert_eq!(*last, Event::GatheringStateChanged(GatheringState::Complete));
         }
     }
+}
+
+/// The same when there are more servers to ask than requests may be in flight.
+#[test]
+fn gathering_ends_however_many_servers_are_silent() {
+    let mut config = Config::default();
+    config.max_interfaces = 40;
+    config.stun_servers = (1..=8).map(|n| format!("198.51.100.{n}:3478").parse().unwrap()).collect();
+    let mut peer = Scripted::with(Role::Controlling, config);
+    for port in 6001..6040 {
+        peer.agent.add_interface(peer.now, format!("192.0.2.1:{port}").parse().unwrap()).unwrap();
+    }
+    peer.wait(SECOND * 5);
+    peer.agent.restart(peer.now, Credentials::new("second00", "s".repeat(24)).unwrap());
+    let sent = peer.wait(SECOND * 60);
+    assert_eq!(peer.agent.gathering(), GatheringState::Complete);
+    let asked: BTreeSet<_> = sent.iter().map(|sent| sent.message().transaction_id()).collect();
+    assert_eq!(asked.len(), 40 * 8, "every server from every interface");
 }
 
 #[test]

@@ -119,17 +119,106 @@ fn a_rollback_to_a_failed_session_fails_again_and_the_next_restart_revives() {
     world.set_cables(false);
     world.wait(SECOND * 45);
     world.set_cables(true);
+    let failed = world.host(0).agent.local_credentials().clone();
     world.restart(0);
     assert_eq!(world.state(0), State::Checking);
     assert_eq!(world.host(0).agent.local_ufrags().count(), 1, "a failed session answers nothing");
     world.wait(SECOND);
+    // A second offer takes the place of the first, which nobody has answered; and an interface comes.
+    world.restart(0);
+    let now = world.now();
+    world.host(0).agent.add_interface(now, "192.0.2.55:5000".parse().unwrap()).unwrap();
     abandon(&mut world, 0);
+    assert_eq!(*world.host(0).agent.local_credentials(), failed);
     assert_eq!(world.state(0), State::Failed(FailureReason::ConsentLost));
     assert_eq!(world.host(0).agent.gathering(), GatheringState::Complete);
     assert_eq!(world.host(0).agent.poll_timeout(), None);
+    // An answered one stays: both know it.
+    world.restart(0);
+    let answered = world.host(0).agent.local_credentials().clone();
+    let now = world.now();
+    world.host(0).agent.set_remote_credentials(now, credentials("agreed00")).unwrap();
+    world.restart(0);
+    abandon(&mut world, 0);
+    assert_eq!(*world.host(0).agent.local_credentials(), answered);
     world.renegotiate_trickling(0);
     world.wait(SECOND * 5);
     assert_eq!([world.state(0), world.state(1)], [State::Completed; 2]);
+}
+
+/// What comes meanwhile gives a failed session nothing to do: it waits for a restart.
+#[test]
+fn a_rollback_to_a_session_that_was_never_answered_fails_again_whatever_came_meanwhile() {
+    let mut world = World::new(&Spec::new(6));
+    world.gather();
+    world.set_cables(false);
+    world.exchange();
+    world.wait(SECOND * 60);
+    let failed = State::Failed(FailureReason::NoAnswer);
+    assert_eq!(world.state(0), failed);
+    world.restart(0);
+    let now = world.now();
+    world.host(0).agent.add_interface(now, "192.0.2.55:5000".parse().unwrap()).unwrap();
+    abandon(&mut world, 0);
+    assert_eq!(world.state(0), failed);
+    assert_eq!(world.host(0).agent.poll_timeout(), None);
+}
+
+#[test]
+fn interfaces_and_reflexive_addresses_found_during_a_restart_survive_its_rollback() {
+    let mut world = World::connected(&Spec::behind(6, NatKind::FullCone, NatKind::FullCone));
+    let known = world.host(0).agent.local_candidates().count();
+    world.restart(0);
+    let now = world.now();
+    world.host(0).agent.add_interface(now, "10.0.0.2:6000".parse().unwrap()).unwrap();
+    world.wait(SECOND);
+    let told = world.host(0).events.len();
+    abandon(&mut world, 0);
+    let host = world.host(0);
+    let candidates: Vec<_> = host.agent.local_candidates().collect();
+    assert_eq!(candidates.len(), known + 2, "{candidates:?}");
+    assert_eq!(
+        host.agent.pairs().count(),
+        2 * known,
+        "the peer's candidates are paired with the new interface"
+    );
+    let announced = host.events[told..].iter().filter_map(|(_, event)| match event {
+        Event::LocalCandidate(candidate) => Some(candidate),
+        _ => None,
+    });
+    assert!(announced.eq(&candidates[known..]), "told now, under the session's own user name");
+}
+
+#[test]
+fn an_interface_that_goes_during_a_restart_takes_the_old_path_along() {
+    let mut world = World::connected(&Spec::new(6));
+    world.restart(0);
+    assert!(world.host(0).agent.sending_path().is_some());
+    let (now, interface) = (world.now(), world.interfaces[0]);
+    world.host(0).agent.remove_interface(now, interface);
+    assert_eq!(world.host(0).agent.sending_path(), None);
+    assert_eq!(world.host(0).agent.pairs().count(), 0);
+    abandon(&mut world, 0);
+    assert_eq!(world.host(0).agent.local_candidates().count(), 0);
+}
+
+/// A server that does not answer must not leave a failed agent gathering for ever.
+#[test]
+fn a_failed_agent_gathers_no_more() {
+    let mut spec = Spec::new(6);
+    spec.configs[0].patience = SECOND;
+    spec.configs[0].stun_servers.push("203.0.113.1:3478".parse().unwrap());
+    let mut world = World::new(&spec);
+    let (now, address) = (world.now(), world.addresses[0]);
+    let agent = &mut world.host(0).agent;
+    agent.add_interface(now, address).unwrap();
+    agent.set_remote_credentials(now, credentials("nobody")).unwrap();
+    agent.end_of_remote_candidates(now);
+    world.wait(SECOND * 2);
+    assert_eq!(world.state(0), State::Failed(FailureReason::NoPairs));
+    assert_eq!(world.host(0).agent.gathering(), GatheringState::Complete);
+    let complete = Event::GatheringStateChanged(GatheringState::Complete);
+    assert!(world.host(0).events.iter().any(|(_, event)| *event == complete));
 }
 
 /// RFC 8829, Section 5.10: an answer to a restart with the credentials of before is an error.

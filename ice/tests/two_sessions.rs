@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::common::scripted::{PWD, Scripted, UFRAG};
 use crate::common::{Call, Spec, World};
-use duologue_ice::{Config, Credentials, Event, Role, State, TransactionReport};
+use duologue_ice::{Config, Credentials, Event, Path, Received, Role, State, TransactionReport};
 use duologue_stun::TransactionId;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -36,10 +36,12 @@ fn both_sessions_share_one_pace() {
     candidates(&mut peer, 6000);
     let mut seen: BTreeSet<_> =
         peer.wait(SECOND / 4).iter().map(|sent| sent.message().transaction_id()).collect();
+    let last = peer.next_sent();
+    assert!(seen.insert(last.message().transaction_id()));
     restart(&mut peer);
     describe(&mut peer);
     candidates(&mut peer, 7000);
-    let mut times = vec![];
+    let mut times = vec![peer.now];
     let mut users = BTreeSet::new();
     let end = peer.now + SECOND * 2;
     while peer.now < end {
@@ -54,8 +56,8 @@ fn both_sessions_share_one_pace() {
     }
     assert_eq!(users, BTreeSet::from([UFRAG.into(), b"peer2".to_vec()]), "both sessions are at work");
     let gaps: Vec<_> = times.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
-    assert!(gaps[..9].iter().all(|gap| *gap == 5), "the new session's first checks: {gaps:?}");
-    assert!(gaps[9..].iter().all(|gap| *gap == 50), "{gaps:?}");
+    assert!(gaps[..10].iter().all(|gap| *gap == 5), "the new session's first checks: {gaps:?}");
+    assert!(gaps[10..].iter().all(|gap| *gap == 50), "{gaps:?}");
 }
 
 #[test]
@@ -123,6 +125,36 @@ fn the_session_before_ends_in_time() {
     }
 }
 
+#[test]
+fn a_source_keeps_its_id_through_a_restart_and_is_told_once() {
+    let mut peer = Scripted::described(Role::Controlled);
+    let source = |peer: &mut Scripted| {
+        let path = Path::udp(peer.local, OLD.parse().unwrap());
+        match peer.agent.handle_datagram(peer.now, path, &mut [128, 1]) {
+            Ok(Received::Payload { source, qualified, .. }) => (source, qualified),
+            other => panic!("{other:?}"),
+        }
+    };
+    peer.receive_nomination(OLD).unwrap();
+    peer.answer(SECOND, &[OLD]);
+    let first = source(&mut peer);
+    assert!(first.1);
+    while peer.agent.poll_event().is_some() {}
+    restart(&mut peer);
+    assert_eq!(source(&mut peer), first);
+    describe(&mut peer);
+    peer.receive_nomination(OLD).unwrap();
+    let mut events = vec![];
+    for _ in 0..20 {
+        assert_eq!(source(&mut peer), first);
+        peer.answer(SECOND, &[OLD]);
+        events.extend(std::iter::from_fn(|| peer.agent.poll_event()));
+    }
+    assert!(events.contains(&Event::PreviousSessionEnded));
+    assert!(events.iter().any(|event| matches!(event, Event::SelectedPairChanged(_))));
+    assert!(!events.iter().any(|event| matches!(event, Event::SourceQualified { .. })), "{events:?}");
+}
+
 /// The session before has pairs of its own to fall back on until it ends.
 #[test]
 fn a_new_session_that_loses_its_path_at_once_leaves_payload_to_the_one_before() {
@@ -136,7 +168,7 @@ fn a_new_session_that_loses_its_path_at_once_leaves_payload_to_the_one_before() 
     // The peer shows itself on the second interface alone.
     let ask = peer.ask();
     let mut check = peer.write(ask);
-    let path = duologue_ice::Path::udp(second, NEW.parse().unwrap());
+    let path = Path::udp(second, NEW.parse().unwrap());
     peer.agent.handle_datagram(peer.now, path, &mut check).unwrap();
     peer.answer_on(second, SECOND, NEW);
     assert_eq!(peer.agent.sending_path().unwrap().path(), path);

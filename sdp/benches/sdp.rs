@@ -40,7 +40,7 @@ fn hostile(criterion: &mut Criterion) {
     raised.lines = 1 << 20;
     raised.sections = 1 << 20;
     for line in [
-        "a=x",
+        "a=x:",
         "a=rtcp-fb:* x",
         "a=rtcp-fb:96 y",
         "a=rid:1 send pt=1",
@@ -59,10 +59,14 @@ fn hostile(criterion: &mut Criterion) {
             for (limits, name) in [(&Limits::default(), "default"), (&raised, "raised")] {
                 let run =
                     || SessionDescription::parse(black_box(&text), limits).map(|parsed| codecs(&parsed));
-                let start = Instant::now();
-                let _ = black_box(run());
-                let took = start.elapsed();
-                assert!(took < HOSTILE_LIMIT, "{line}, {shape} lines, {name} limits: {took:?}");
+                // The shortest of three: the machine may have had other work to do.
+                let measure = |_| {
+                    let start = Instant::now();
+                    let _ = black_box(run());
+                    start.elapsed()
+                };
+                let took = (0..3).map(measure).min();
+                assert!(took < Some(HOSTILE_LIMIT), "{line}, {shape} lines, {name} limits: {took:?}");
                 group.bench_function(format!("{line}, {shape} lines, {name} limits"), |bencher| {
                     bencher.iter(run)
                 });

@@ -12,9 +12,9 @@ words! {
     pub enum ExtensionUri {
         /// The section's `mid` (RFC 9143, Section 15.2):
         Mid = "urn:ietf:params:rtp-hdrext:sdes:mid",
-        /// The `rid` of a stream (RFC 8852, Section 4.1):
+        /// The `rid` of a stream (RFC 8852, Section 4.3):
         RtpStreamId = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
-        /// The `rid` of the stream that a repair stream repairs (RFC 8852, Section 4.2):
+        /// The `rid` of the stream that a repair stream repairs (RFC 8852, Section 4.4):
         RepairedRtpStreamId = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
         /// The level of a client's audio (RFC 6464):
         AudioLevel = "urn:ietf:params:rtp-hdrext:ssrc-audio-level",

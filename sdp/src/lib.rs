@@ -12,6 +12,13 @@
 //! - [RFC 8841](https://www.rfc-editor.org/rfc/rfc8841) SCTP over DTLS; [RFC 8842](https://www.rfc-editor.org/rfc/rfc8842)
 //!   DTLS roles; [RFC 8122](https://www.rfc-editor.org/rfc/rfc8122) fingerprints
 //! - [RFC 9143](https://www.rfc-editor.org/rfc/rfc9143) BUNDLE; [RFC 5888](https://www.rfc-editor.org/rfc/rfc5888) groups
+//! - [RFC 4585](https://www.rfc-editor.org/rfc/rfc4585) feedback; [RFC 8285](https://www.rfc-editor.org/rfc/rfc8285)
+//!   header extensions; [RFC 5576](https://www.rfc-editor.org/rfc/rfc5576) sources;
+//!   [RFC 8830](https://www.rfc-editor.org/rfc/rfc8830) MediaStreams
+//! - [RFC 8851](https://www.rfc-editor.org/rfc/rfc8851) and [RFC 8853](https://www.rfc-editor.org/rfc/rfc8853) simulcast
+//! - [RFC 4588](https://www.rfc-editor.org/rfc/rfc4588), [RFC 6184](https://www.rfc-editor.org/rfc/rfc6184),
+//!   [RFC 7587](https://www.rfc-editor.org/rfc/rfc7587), [RFC 7798](https://www.rfc-editor.org/rfc/rfc7798) and others:
+//!   what a [`Format`]'s parameters mean, and what an answer says of them
 //!
 //! ```
 //! use duologue_sdp::jsep::{Config, IceCredentials, LocalTransport, Negotiator, OfferOptions, SdpType};
@@ -26,6 +33,8 @@
 //! #         ice_lite: false,
 //! #         fingerprints: vec![format!("sha-256 {}", ["AA"; 32].join(":")).parse().unwrap()],
 //! #         tls_id: "0123456789abcdef0123".into(),
+//! #         sctp_port: 5000,
+//! #         max_message_size: 262_144,
 //! #     }
 //! # }
 //! let mut alice = Negotiator::new(Arc::new(Config::default()), transport("alice"), [1; 32]);

@@ -13,7 +13,6 @@ use crate::session::{Bandwidth, Connection};
 use crate::simulcast::{Rid, Simulcast};
 use crate::source::{Msid, Ssrc, SsrcGroup};
 use crate::transport::{Fingerprint, Secret, Setup};
-use std::collections::BTreeMap;
 
 /// The kind of a media section (RFC 8866, Section 5.14).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -131,11 +130,15 @@ impl Media {
                 _ => None,
             })
         };
-        let mut is_repeated = BTreeMap::new();
-        for rid in all() {
-            is_repeated.entry(rid.id.as_str()).and_modify(|repeated| *repeated = true).or_insert(false);
+        let mut ids: Vec<&str> = all().map(|rid| rid.id.as_str()).collect();
+        ids.sort_unstable();
+        let mut repeated: Vec<&str> = Vec::new();
+        for (id, next) in ids.iter().zip(ids.iter().skip(1)) {
+            if id == next {
+                repeated.push(id);
+            }
         }
-        all().filter(move |rid| is_repeated.get(rid.id.as_str()) == Some(&false))
+        all().filter(move |rid| repeated.binary_search(&rid.id.as_str()).is_err())
     }
 
     /// The codecs of an RTP section in the order of the `m=` line, each payload type once. What is known about a codec
@@ -204,9 +207,27 @@ impl Media {
     /// Whether this is a section for data channels (RFC 8841, Section 4).
     #[must_use]
     pub fn is_data_channel(&self) -> bool {
-        self.kind == MediaKind::Application
-            && matches!(self.protocol.as_str(), "UDP/DTLS/SCTP" | "TCP/DTLS/SCTP")
-            && self.formats.iter().any(|format| format == "webrtc-datachannel")
+        let is_new = matches!(self.protocol.as_str(), "UDP/DTLS/SCTP" | "TCP/DTLS/SCTP")
+            && self.formats.iter().any(|format| format == "webrtc-datachannel");
+        self.kind == MediaKind::Application && (is_new || self.sctpmap_port().is_some())
+    }
+
+    /// The SCTP port of a section for data channels of the older kind: `DTLS/SCTP`, whose format is the port and has an
+    /// `a=sctpmap` (RFC 8829, Section 5.1.2, has them understood).
+    #[must_use]
+    pub fn sctpmap_port(&self) -> Option<u16> {
+        if self.protocol != "DTLS/SCTP" {
+            return None;
+        }
+        self.attributes.iter().find_map(|attribute| {
+            let Attribute::Other { name, value: Some(value) } = attribute else { return None };
+            let mut words = value.split_ascii_whitespace();
+            let (port, application) = (words.next()?, words.next()?);
+            let is_it = name == "sctpmap"
+                && application.eq_ignore_ascii_case("webrtc-datachannel")
+                && self.formats.iter().any(|format| format == port);
+            port.parse().ok().filter(|_| is_it)
+        })
     }
 
     /// An `m=` line with port 0 and nothing behind it.

@@ -106,7 +106,7 @@ pub struct SimulcastId {
 /// ([RFC 8853, Section 5.1](https://www.rfc-editor.org/rfc/rfc8853#section-5.1)).
 ///
 /// Each stream is a list of alternatives, the preferred one first. An empty list stands for a direction that is not
-/// there.
+/// there. The parser takes up to 256 identifications in a direction.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Simulcast {
     /// The streams that the description's sender sends.
@@ -161,7 +161,13 @@ impl fmt::Display for Simulcast {
     }
 }
 
+/// The most `rid`s that one direction of `a=simulcast` may name; each costs much more memory than text.
+const MAX_IDS: usize = 256;
+
 fn streams(list: &str) -> Option<Vec<Vec<SimulcastId>>> {
+    if list.bytes().filter(|byte| matches!(byte, b';' | b',')).count() >= MAX_IDS {
+        return None;
+    }
     list.split(';').map(|stream| stream.split(',').map(simulcast_id).collect()).collect()
 }
 
@@ -170,7 +176,7 @@ fn simulcast_id(text: &str) -> Option<SimulcastId> {
     is_rid(id).then(|| SimulcastId { id: id.into(), paused })
 }
 
-/// RFC 8851, Section 10: `rid-id`; RFC 8852, Section 3.3 bounds it at 255 bytes.
+/// RFC 8851, Section 10: `rid-id`; RFC 8852, Section 3 bounds it at 255 bytes.
 fn is_rid(text: &str) -> bool {
     (1..=255).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))

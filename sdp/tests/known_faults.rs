@@ -131,6 +131,15 @@ fn a_direction_stands_in_simulcast_once() {
     }
 }
 
+/// Hostile descriptions exhaust memory: a list in `a=simulcast` is bounded.
+#[test]
+fn a_simulcast_list_of_more_than_256_rids_is_refused() {
+    let list =
+        |count: usize| format!("m=video 9 RTP/AVP 96\na=simulcast:send {}\n", vec!["1"; count].join(";"));
+    assert_eq!(section(&list(256)).simulcast().unwrap().send.len(), 256);
+    assert_eq!(parse(&list(257)), Err(ParseError { line: 6, rule: Rule::Simulcast }));
+}
+
 /// Paused layers (`~`) are not understood.
 #[test]
 fn paused_layers_and_alternatives_are_told_apart() {

@@ -17,6 +17,8 @@ fn negotiator(name: &str) -> Negotiator {
         ice_lite: false,
         fingerprints: vec![format!("sha-256 {}", ["A5"; 32].join(":")).parse().unwrap()],
         tls_id: format!("{name}0123456789abcdef0123").into(),
+        sctp_port: 5000,
+        max_message_size: 262_144,
     };
     Negotiator::new(Arc::new(Config::default()), local, [1; 32])
 }

@@ -72,8 +72,10 @@ fn lf_alone_ends_lines_too() {
 #[test]
 fn a_recorded_offer_cut_anywhere_never_panics() {
     for (_, text) in recorded() {
-        for end in (0..text.len()).step_by(7) {
-            let _ = text[..end].parse::<SessionDescription>();
+        for end in 0..text.len() {
+            if let Ok(parsed) = text[..end].parse::<SessionDescription>() {
+                parsed.media.iter().for_each(|media| drop(media.codecs()));
+            }
         }
     }
 }

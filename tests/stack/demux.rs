@@ -1,6 +1,7 @@
 //! A thousand connections on one socket: each datagram reaches its owner, also when addresses change.
 use crate::support::{ALICE, BOB, config, seed};
 use duologue::ice::Path;
+use duologue::stun::{Class, Method, TransactionId, Writer};
 use duologue::{Arrival, ChannelConfig, Demux, InsertError, Kind, NtpTime, PeerConnection};
 use duologue_netsim::{Addresses, Link, Network, Node, Realm};
 use std::collections::HashMap;
@@ -230,6 +231,56 @@ fn each_datagram_reaches_its_owner_also_after_rebindings_and_an_exchange_of_addr
     });
     world.talk(60);
     world.talk(5);
+}
+
+#[test]
+fn during_an_ice_restart_checks_with_either_user_name_reach_their_connection() {
+    let mut world = World::new();
+    world.wait(5);
+    let now = world.network.now();
+    let users = |world: &World| -> Vec<Vec<String>> {
+        let servers = world.crowds[1].ends.iter();
+        servers.map(|end| end.connection.local_ice_ufrags().map(str::to_owned).collect()).collect()
+    };
+    let before = users(&world);
+    let [clients, servers] = &mut world.crowds;
+    for number in 0..CLIENTS {
+        let (client, server) = (&mut clients.ends[number].connection, &mut servers.ends[number].connection);
+        client.restart_ice();
+        let offer = client.set_implicit_local_description(now).unwrap();
+        server.set_remote_description(now, &offer).unwrap();
+        let answer = server.set_implicit_local_description(now).unwrap();
+        client.set_remote_description(now, &answer).unwrap();
+        clients.touch(number);
+        servers.touch(number);
+    }
+    let during = users(&world);
+    let path = Path::udp(SERVER.parse().unwrap(), "203.0.113.99:9".parse().unwrap());
+    let routed = |world: &World, user: &str| match &world.crowds[1].place {
+        Place::Server { demux, .. } => demux.route(path, &check_for(user)),
+        Place::Clients { .. } => panic!("not the server"),
+    };
+    for number in 0..CLIENTS {
+        assert_eq!((during[number].len(), &during[number][1]), (2, &before[number][0]));
+        assert!(during[number].iter().all(|user| routed(&world, user) == Some(number)));
+    }
+    world.talk(5);
+    world.wait(90);
+    world.talk(5);
+    let after = users(&world);
+    for number in 0..CLIENTS {
+        assert_eq!(after[number], during[number][..1]);
+        assert_eq!(routed(&world, &after[number][0]), Some(number));
+        assert_eq!(routed(&world, &before[number][0]), None, "the old user name is nobody's");
+    }
+}
+
+/// A connectivity check for this user, from a stranger.
+fn check_for(user: &str) -> Vec<u8> {
+    let mut datagram = Vec::new();
+    let writer = Writer::new(&mut datagram, Class::Request, Method::BINDING, TransactionId([1; 12]));
+    writer.username(user.as_bytes(), b"stranger").finish().unwrap();
+    datagram
 }
 
 #[test]

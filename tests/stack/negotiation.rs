@@ -3,7 +3,7 @@ use crate::support::{ALICE, BOB, Call, Setup};
 use duologue::ice::State;
 use duologue::sdp::Direction;
 use duologue::sdp::jsep::{SdpType, SignalingState};
-use duologue::{ChannelConfig, ConnectionState, Description, Event, TrackKind, TransceiverInit};
+use duologue::{ChannelConfig, ConnectionState, Description, Event, Kind, TrackKind, TransceiverInit};
 use duologue_netsim::{Link, Loss, NatKind};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -239,4 +239,27 @@ fn a_track_can_come_first_and_a_data_channel_later() {
     call.negotiate_from(BOB, |_, sdp| sdp);
     assert!(call.run(30, |call| call.is_open("chat")));
     talk_while(&mut call, |_| {});
+}
+
+#[test]
+fn a_later_description_changes_the_largest_message_and_a_rejected_section_ends_the_association() {
+    let mut call = Call::connected(&Setup::new(9));
+    let now = call.now();
+    let small = |who, sdp: String| if who == BOB { sdp.replace("size:262144", "size:1000") } else { sdp };
+    call.negotiate_from(ALICE, small);
+    let channel = call.peer(ALICE).channel("chat").unwrap();
+    let alice = &mut call.peer(ALICE).connection;
+    assert!(alice.send(now, channel, Kind::Binary, vec![0; 1_001].into()).is_err());
+    assert!(alice.send(now, channel, Kind::Binary, vec![0; 1_000].into()).is_ok());
+    // A peer that answers without data channels from now on.
+    let offer = alice.set_implicit_local_description(now).unwrap();
+    let mut answer = call.peer(BOB).connection.local_description().unwrap();
+    answer.media[0].port = 0;
+    assert_eq!(offer.kind, SdpType::Offer);
+    let answer = Description { kind: SdpType::Answer, sdp: answer };
+    call.peer(ALICE).connection.set_remote_description(now, &answer).unwrap();
+    call.wait(1);
+    let closed = |event: &Event| matches!(event, Event::ChannelClosed(id, _) if *id == channel);
+    assert!(call.peer(ALICE).told(closed));
+    assert_eq!(call.peer(ALICE).connection.connection_state(), ConnectionState::Connected);
 }

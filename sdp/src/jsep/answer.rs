@@ -2,7 +2,7 @@
 
 use super::bundle;
 use super::codecs;
-use super::offer::wanted;
+use super::offer::{streams, wanted};
 use super::section::{Content, DtlsRole, Session};
 use super::simulcast;
 use super::transceiver::Transceiver;
@@ -30,6 +30,7 @@ pub(crate) fn create(
         group.map(|mids| mids.iter().filter(|mid| accepted.contains(mid)).cloned().collect());
     let mut tag = bundled.as_ref().and_then(|mids| mids.first().cloned());
     let mut tag_given = false;
+    let muxes = bodies.iter().flatten().any(|body| matches!(body, Body::Media(_)));
     let mut sections = Vec::with_capacity(bodies.len());
     for (section, body) in session.sections.iter().zip(bodies) {
         let mut media = write::rejected(section.mid.clone(), &section.line);
@@ -44,6 +45,9 @@ pub(crate) fn create(
             tag = tag.or_else(|| section.mid.clone());
             writer.transport(&mut media, &transport_lines(session));
             media.attributes.extend(writer.fingerprints());
+            // RFC 9143, Section 9.3.1.2: the tagged section speaks for those of media.
+            let speaks = muxes && matches!(body, Body::Data);
+            media.attributes.extend(speaks.then_some(Attribute::RtcpMux));
         }
         match body {
             Body::Data => writer.data(&mut media),
@@ -94,11 +98,14 @@ fn lines(
     }
     let codecs: Vec<_> = common.into_iter().map(|common| common.theirs).collect();
     let mut numbers = session.numbers.clone();
-    let has = |attribute: &Attribute| media.has(attribute) || offer.attributes.contains(attribute);
+    let tagged = bundle::transport_section(offer, media);
+    let has = |attribute: &Attribute| {
+        media.has(attribute) || tagged.has(attribute) || offer.attributes.contains(attribute)
+    };
     let rtcp = [Attribute::RtcpMux, Attribute::RtcpRsize].into_iter().filter(has).collect();
     Some(MediaLines {
         direction,
-        streams: one.sender.streams.clone(),
+        streams: streams(one),
         extensions: codecs::common_extensions(capabilities, media, &mut numbers),
         encodings: simulcast::answered(one, direction, media, &codecs, capabilities.max_encodings),
         codecs,

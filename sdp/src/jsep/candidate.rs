@@ -89,6 +89,14 @@ impl Negotiator {
         &mut self,
         candidate: &IceCandidate,
     ) -> Result<RemoteCandidate, CandidateError> {
+        let nowhere = candidate.sdp_mid.is_none() && candidate.sdp_m_line_index.is_none();
+        // W3C: only the end of candidates may leave both out.
+        if nowhere && !candidate.candidate.is_empty() {
+            return Err(CandidateError::NoSection);
+        }
+        if self.state == SignalingState::Closed {
+            return Err(CandidateError::Closed);
+        }
         let newest = self.remote_description().ok_or(CandidateError::NoRemoteDescription)?;
         let section = section_of(newest, candidate)?;
         let effective = self.remote_transport().map(|remote| remote.ice.ufrag.clone());
@@ -193,9 +201,7 @@ fn section_of(
     let section = match (&candidate.sdp_mid, candidate.sdp_m_line_index) {
         (Some(mid), _) => description.media.iter().position(|media| media.mid() == Some(mid)),
         (None, Some(index)) => Some(usize::from(index)).filter(|index| *index < description.media.len()),
-        // W3C: only the end of candidates may leave both out.
-        (None, None) if candidate.candidate.is_empty() => return Ok(None),
-        (None, None) => return Err(CandidateError::NoSection),
+        (None, None) => return Ok(None),
     };
     section.map(Some).ok_or(CandidateError::UnknownSection)
 }

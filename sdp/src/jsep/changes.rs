@@ -37,10 +37,19 @@ impl Changes {
         one.link.fired = Some(direction);
     }
 
-    /// Our answer does not receive: the track leaves its streams.
-    pub(crate) fn not_receiving(&mut self, one: &mut Transceiver, direction: Direction) {
-        if !direction.receives() && one.link.fired.is_some_and(Direction::receives) {
-            self.remote_track(one, direction, Vec::new());
+    /// Our answer has this direction. When it does not receive, the track leaves its streams; when it does again, after a
+    /// provisional one that did not, the track comes back into `streams`.
+    pub(crate) fn answered(
+        &mut self,
+        one: &mut Transceiver,
+        direction: Direction,
+        streams: impl FnOnce() -> Vec<Text>,
+    ) {
+        let fired = one.link.fired.is_some_and(Direction::receives);
+        match direction.receives() {
+            true if !fired => self.remote_track(one, direction, streams()),
+            false if fired => self.remote_track(one, direction, Vec::new()),
+            true | false => {}
         }
         one.link.fired = Some(direction);
     }

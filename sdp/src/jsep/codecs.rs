@@ -15,18 +15,20 @@ pub(crate) fn usable(capabilities: &Capabilities, one: &Transceiver, direction: 
     if one.preferences.is_empty() {
         return all.cloned().collect();
     }
-    let wanted = |codec: &Codec| one.preferences.iter().any(|preferred| is_the_same(codec, preferred));
-    let primaries = one.preferences.iter().filter(|preferred| preferred.role() != CodecRole::Retransmission);
+    let is_rtx = |codec: &Codec| codec.role() == CodecRole::Retransmission;
+    let repairs = one.preferences.iter().any(is_rtx);
     let mut chosen: Vec<Codec> = Vec::new();
-    for preferred in primaries {
-        let primary = all.clone().find(|codec| is_the_same(codec, preferred));
-        let Some(primary) = primary.filter(|codec| !chosen.contains(codec)) else { continue };
-        // Each rtx stands behind what it repairs.
-        let rtx = all.clone().find(|codec| codec.apt() == Some(primary.payload_type) && wanted(codec));
-        chosen.push(primary.clone());
-        chosen.extend(rtx.cloned());
+    for preferred in one.preferences.iter().filter(|one| !is_rtx(one)) {
+        let same = all.clone().filter(|codec| is_the_same(codec, preferred));
+        for codec in same.filter(|codec| !chosen.contains(codec)).cloned().collect::<Vec<_>>() {
+            // An rtx stands behind what it repairs, wherever the one entry for all of them was.
+            let rtx = all.clone().filter(|rtx| repairs && rtx.apt() == Some(codec.payload_type));
+            chosen.push(codec.clone());
+            chosen.extend(rtx.cloned());
+        }
     }
-    chosen
+    // W3C `setCodecPreferences`: preferences that leave nothing for the direction do not count.
+    if has_media(&chosen) { chosen } else { all.cloned().collect() }
 }
 
 /// Whether two codecs are the same entry of the capabilities, as the application knows them (W3C, "codec dictionary
@@ -46,6 +48,10 @@ pub(crate) fn offered(
     numbers: &mut Numbers,
 ) -> Vec<Codec> {
     let mut ours = usable(capabilities, one, direction);
+    if !has_media(&ours) {
+        // Nothing goes all the ways that are wanted, and a section must name a codec.
+        ours = usable(capabilities, one, Direction::Inactive);
+    }
     if one.preferences.is_empty() {
         // RFC 8829, Section 5.2.2: in the order of the most recent answer, and then the others.
         let answered = &one.link.receive_codecs;
@@ -63,9 +69,13 @@ pub(crate) fn offered(
         round.sort_by_key(|codec| codec.apt().is_some());
         for codec in round {
             let Some(parameters) = renumbered(codec, &numbered) else { continue };
-            let codec = Codec { parameters, ..codec.clone() };
+            let mut codec = Codec { parameters, ..codec.clone() };
             let used: Vec<Codec> = numbered.iter().map(|(_, used)| used.clone()).collect();
             let old = one.link.receive_codecs.iter().find(|old| is_assigned(old, &codec, &used));
+            if let Some(old) = old {
+                // RFC 8829, Section 5.2.2: once answered, the feedback of the answer alone.
+                codec.feedback.clone_from(&old.feedback);
+            }
             let number = old.map(|old| old.payload_type).or_else(|| numbers.payload_type(&codec, &used));
             let Some(payload_type) = number else { continue };
             numbered.push((codec.payload_type, Codec { payload_type, ..codec }));

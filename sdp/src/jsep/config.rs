@@ -3,29 +3,14 @@
 use super::transceiver::TrackKind;
 use crate::{Codec, CodecRole, Direction, ExtensionUri, Fingerprint, Secret, Text};
 
-/// What the negotiator offers and accepts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What the negotiator offers and accepts; share one among many.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Config {
-    /// Our SCTP port. Default 5000, as every client has it.
-    pub sctp_port: u16,
-    /// The largest message that we take, in bytes; 0 is any size. Default 262,144.
-    pub max_message_size: u64,
     /// What audio sections offer and accept. Default nothing: they are rejected.
     pub audio: Capabilities,
     /// What video sections offer and accept. Default nothing: they are rejected.
     pub video: Capabilities,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            sctp_port: 5000,
-            max_message_size: 262_144,
-            audio: Capabilities::default(),
-            video: Capabilities::default(),
-        }
-    }
 }
 
 impl Config {
@@ -87,6 +72,10 @@ pub struct LocalTransport {
     pub fingerprints: Vec<Fingerprint>,
     /// The DTLS association's identification (RFC 8842, Section 4): 20 to 255 characters, random.
     pub tls_id: Text,
+    /// Our SCTP port; every client has 5000.
+    pub sctp_port: u16,
+    /// The largest message that we take, in bytes; 0 is any size.
+    pub max_message_size: u64,
 }
 
 /// What ICE checks are authenticated with (RFC 8839, Section 5.4).

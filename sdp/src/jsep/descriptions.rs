@@ -6,7 +6,7 @@ use super::event::Event;
 use super::local;
 use super::negotiator::{Created, Current, Negotiator, Round};
 use super::remote::Remote;
-use super::section::Session;
+use super::section::{Section, Session};
 use super::state::{SdpType, SignalingState};
 use super::transceiver::Life;
 use crate::{Direction, SessionDescription};
@@ -36,9 +36,20 @@ impl Negotiator {
         let before = self.session.clone();
         self.session.ice = created.ice;
         if kind == SdpType::Offer {
+            if let Some(round) = &self.round {
+                // An offer that another one replaces has settled no numbers.
+                self.session.numbers.clone_from(&round.stable.numbers);
+            }
             local::offer(&mut self.session, &created.plan, &created.description);
         } else if let Some(offer) = self.round.as_ref().and_then(|round| round.remote.as_ref()) {
-            local::answer(&self.config, &mut self.session, &created.description, offer, &mut changes);
+            let mut answer = local::Answer {
+                config: &self.config,
+                description: &created.description,
+                offer,
+                changes: &mut changes,
+                default_stream: &self.default_stream,
+            };
+            answer.apply(&mut self.session);
         }
         let round =
             self.round.get_or_insert_with(|| Box::new(Round { stable: before, local: None, remote: None }));
@@ -95,7 +106,10 @@ impl Negotiator {
                 let stable = session.clone();
                 remote.offer(&mut session, &stable)?;
             }
-            (SdpType::Offer, Some(round), _) => remote.offer(&mut session, &round.stable)?,
+            (SdpType::Offer, Some(round), _) => {
+                session.numbers.clone_from(&round.stable.numbers);
+                remote.offer(&mut session, &round.stable)?;
+            }
             (_, Some(round), Some(offer)) => remote.answer(&mut session, &round.stable, offer)?,
             // The state says that there is an offer of ours.
             _ => return Err(StateError { state: self.state, operation: Operation::SetRemote(kind) }.into()),
@@ -144,6 +158,12 @@ impl Negotiator {
         self.session.transceivers.retain(|one| one.life == Life::Active || one.link.mid.is_some());
         // A peer that has no use for data channels is not asked again for the same.
         self.data_requested &= self.session.has_data() || !offers_data(&local);
+        if !self.session.sections.iter().any(Section::is_live) {
+            // Nothing was accepted: the transport is the one of before, not the one that was proposed.
+            self.session.ice.clone_from(&stable.ice);
+            self.session.remote.clone_from(&stable.remote);
+            self.session.role = stable.role;
+        }
         let has = |ufrag| local.media.iter().any(|media| media.ice_ufrag() == Some(ufrag));
         if !self.replace.iter().any(|ufrag| has(ufrag)) {
             self.replace.clear();

@@ -175,6 +175,9 @@ pub enum TransceiverError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CandidateError {
+    /// The connection is closed.
+    #[error("the connection is closed")]
+    Closed,
     /// There is no remote description yet.
     #[error("no remote description is set")]
     NoRemoteDescription,

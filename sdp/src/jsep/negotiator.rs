@@ -196,11 +196,15 @@ impl Negotiator {
     }
 
     pub(crate) fn draft_offer(&mut self, ice_restart: bool) -> Created {
+        let stable = self.round.as_ref().map_or(&self.session, |round| &round.stable);
+        let plan = offer::plan(&self.session, stable, self.data_requested);
+        let numbers = stable.numbers.clone();
+        // Credentials need a section that tells the peer.
+        let told = plan.iter().any(Section::is_live);
         // RFC 8829, Section 5.2.3.1: on an initial offer a restart has no effect.
-        let restart = self.current.is_some() && (ice_restart || !self.replace.is_empty());
+        let restart = told && self.current.is_some() && (ice_restart || !self.replace.is_empty());
         let ice = if restart { self.fresh_credentials() } else { self.session.ice.clone() };
-        let plan = offer::plan(&self.session, self.data_requested);
-        let description = offer::create(&self.writer(&ice), &self.session, &plan);
+        let description = offer::create(&self.writer(&ice), &self.session, numbers, &plan);
         let description = self.stamped(self.offer.as_ref().map(|old| old.description.clone()), description);
         let created = Created { description, plan, ice };
         self.offer = Some(created.clone());
@@ -274,7 +278,7 @@ impl Negotiator {
                 .iter_mut()
                 .filter(|one| one.kind == kind && one.direction().is_some_and(Direction::receives))
                 .collect();
-            if wanted && of_kind.is_empty() {
+            if wanted && of_kind.is_empty() && self.config.capabilities(kind).is_usable() {
                 let new = self.names.transceiver(kind, Direction::RecvOnly, Origin::AddTransceiver);
                 self.session.transceivers.push(new);
             } else if !wanted {

@@ -1,17 +1,27 @@
 //! Creates offers (RFC 8829, Section 5.2).
 
 use super::codecs;
+use super::numbers::Numbers;
 use super::section::{Content, Section, Session};
 use super::simulcast;
 use super::transceiver::{Life, Transceiver};
 use super::write::{self, MediaLines, TransportLines, Writer, data_line};
 use crate::{Attribute, Direction, Media, SessionDescription, Setup, Text};
 
+/// RFC 5764, Section 8.
+const MEDIA_PROFILE: &str = "UDP/TLS/RTP/SAVPF";
+
 /// The sections of an offer: those there are, and those wanted since. A rejected one is recycled, under another mid
-/// (RFC 8829, Section 5.2.2).
-pub(crate) fn plan(session: &Session, data: bool) -> Vec<Section> {
+/// (RFC 8829, Section 5.2.2). `stable` is what the last answer left.
+pub(crate) fn plan(session: &Session, stable: &Session, data: bool) -> Vec<Section> {
     let mut sections = session.sections.clone();
     for section in &mut sections {
+        // RFC 8829, Section 5.1.2: later offers have the right profile, whatever the first exchange used.
+        match section.content {
+            Content::Media(_) => section.line.protocol = MEDIA_PROFILE.into(),
+            Content::Data(_) => section.line = data_line(),
+            Content::Rejected => {}
+        }
         let Content::Media(id) = section.content else { continue };
         if session.transceiver(id).is_none_or(|one| one.life != Life::Active) {
             section.content = Content::Rejected;
@@ -19,17 +29,17 @@ pub(crate) fn plan(session: &Session, data: bool) -> Vec<Section> {
     }
     let wanted = session.transceivers.iter().filter(|one| session.wants_section(one));
     let media = wanted.map(|one| {
-        let line = Media::bare(one.kind.media_kind(), "UDP/TLS/RTP/SAVPF".into(), Vec::new());
+        let line = Media::bare(one.kind.media_kind(), MEDIA_PROFILE.into(), Vec::new());
         (line, Content::Media(one.id))
     });
     let data = (data && !session.has_data()).then(|| (data_line(), Content::Data(None)));
     for (line, content) in media.chain(data) {
         let mids: Vec<_> = sections.iter().map(|section| section.mid.clone()).collect();
         let new = Section::new(Some(session.unused_mid(&mids)), &line, content);
-        // A section that is rejected by this very offer is not free yet.
+        // A section that this offer, or the one that it replaces, rejects is not free yet.
         let free = sections
             .iter_mut()
-            .zip(&session.sections)
+            .zip(&stable.sections)
             .find(|(section, before)| !section.is_live() && !before.is_live());
         match free {
             Some((place, _)) => *place = new,
@@ -39,8 +49,13 @@ pub(crate) fn plan(session: &Session, data: bool) -> Vec<Section> {
     sections
 }
 
-/// The offer of `plan`.
-pub(crate) fn create(writer: &Writer<'_>, session: &Session, plan: &[Section]) -> SessionDescription {
+/// The offer of `plan`, with `numbers` as they stood after the last answer.
+pub(crate) fn create(
+    writer: &Writer<'_>,
+    session: &Session,
+    mut numbers: Numbers,
+    plan: &[Section],
+) -> SessionDescription {
     let live: Vec<Text> =
         plan.iter().filter(|section| section.is_live()).filter_map(|section| section.mid.clone()).collect();
     // RFC 8829, Section 5.2.2: the group of the last answer without what is gone, and what is new.
@@ -48,7 +63,6 @@ pub(crate) fn create(writer: &Writer<'_>, session: &Session, plan: &[Section]) -
     let tag = bundle.first().or_else(|| live.first()).cloned();
     let new: Vec<Text> = live.into_iter().filter(|mid| !bundle.contains(mid)).collect();
     bundle.extend(new);
-    let mut numbers = session.numbers.clone();
     let sections = plan.iter().map(|section| {
         let mut media = write::rejected(section.mid.clone(), &section.line);
         if !section.is_live() {
@@ -67,7 +81,12 @@ pub(crate) fn create(writer: &Writer<'_>, session: &Session, plan: &[Section]) -
             writer.transport(&mut media, &TransportLines { setup: Setup::ActPass, tls_id: true });
         }
         match section.content {
-            Content::Data(_) => writer.data(&mut media),
+            Content::Data(_) => {
+                // RFC 8829, Section 5.2.2: a data section that media are bundled into speaks for them.
+                let muxes = tagged && plan.iter().any(Section::is_media);
+                media.attributes.extend(muxes.then_some(Attribute::RtcpMux));
+                writer.data(&mut media);
+            }
             Content::Media(id) => {
                 if let Some(one) = session.transceiver(id) {
                     write::media(&mut media, lines(writer, one, tagged, &mut numbers));
@@ -94,26 +113,20 @@ pub(crate) fn create(writer: &Writer<'_>, session: &Session, plan: &[Section]) -
     writer.description(attributes, sections)
 }
 
-fn lines(
-    writer: &Writer<'_>,
-    one: &Transceiver,
-    tagged: bool,
-    numbers: &mut super::numbers::Numbers,
-) -> MediaLines {
+fn lines(writer: &Writer<'_>, one: &Transceiver, tagged: bool, numbers: &mut Numbers) -> MediaLines {
     let capabilities = writer.config.capabilities(one.kind);
-    // RFC 9143, Section 7.1.3, wants it in the tagged section alone; libwebrtc refuses a bundle in which a section of RTP
-    // has none.
+    // RFC 9143, Section 7.1.3, wants it in the tagged section alone; Chromium refuses a bundled section without it.
     let mut rtcp = vec![Attribute::RtcpMux];
-    // RFC 8829, Section 5.2.2: not again.
-    if tagged && one.link.current_direction.is_none() {
-        rtcp.push(Attribute::RtcpMuxOnly);
+    if tagged {
+        // RFC 8829, Section 5.2.2: not again.
+        rtcp.extend(one.link.current_direction.is_none().then_some(Attribute::RtcpMuxOnly));
     }
     if one.link.current_direction.is_none() || one.link.reduced_size {
         rtcp.push(Attribute::RtcpRsize);
     }
     MediaLines {
         direction: one.direction,
-        streams: one.sender.streams.clone(),
+        streams: streams(one),
         codecs: codecs::offered(capabilities, one, one.direction, numbers),
         extensions: codecs::offered_extensions(capabilities, one, numbers),
         encodings: simulcast::offered(one, one.direction),
@@ -140,6 +153,11 @@ fn lip_sync<'s>(session: &'s Session, plan: &'s [Section]) -> impl Iterator<Item
     }
     let groups = streams.into_iter().map(members).filter(|mids| mids.len() > 1);
     groups.map(|mids| write::group("LS", mids))
+}
+
+/// RFC 8829, Sections 5.2.1 and 5.3.1: the `msid`s of a transceiver that wants to send.
+pub(crate) fn streams(one: &Transceiver) -> Option<Vec<Text>> {
+    wanted(one).sends().then(|| one.sender.streams.clone())
 }
 
 /// The direction that a transceiver asks for in an offer, or `inactive` once it is stopped.

@@ -11,7 +11,7 @@ use super::section::{Content, DataSection, Section, Session};
 use super::simulcast;
 use super::transceiver::{Origin, TrackKind, Transceiver, TransceiverId};
 use super::transport::{answering_role, offering_role, remote_transport};
-use crate::{Attribute, Direction, Media, RidDirection, SessionDescription, Text};
+use crate::{Attribute, Codec, Direction, Media, RidDirection, SessionDescription, Text};
 
 /// RFC 8841, Section 6: what holds without `max-message-size`.
 const MAX_MESSAGE_SIZE: u64 = 65_536;
@@ -138,30 +138,17 @@ impl Remote<'_> {
     }
 
     fn associate(&mut self, session: &mut Session, id: TransceiverId, media: &Media) {
-        let unused = session.unused_mid(&[]);
-        let direction = bundle::direction(media, self.description).reversed();
-        let streams = self.streams(media, direction);
-        let Some(one) = session.transceiver_mut(id) else { return };
         // RFC 8829, Section 5.10: a section without mid is given one that stays ours.
-        let mid = media.mid().map_or_else(|| one.link.mid.clone().unwrap_or(unused), Text::from);
+        let known = || session.transceiver(id).and_then(|one| one.link.mid.clone());
+        let mid = media.mid().map(Text::from).or_else(known);
+        let mid = mid.unwrap_or_else(|| session.unused_mid(&[]));
+        let direction = bundle::direction(media, self.description).reversed();
+        let streams = streams(media, direction, self.default_stream);
+        let Some(one) = session.transceiver_mut(id) else { return };
         one.link.mid = Some(mid);
         let max = self.config.capabilities(one.kind).max_encodings;
         one.sender.propose(simulcast::proposed(media, max));
         self.changes.remote_track(one, direction, streams);
-    }
-
-    /// The streams that a section of the peer's puts its track into (RFC 8830, Section 3).
-    fn streams(&self, media: &Media, direction: Direction) -> Vec<Text> {
-        if !direction.receives() {
-            return Vec::new();
-        }
-        let mut streams: Vec<Text> = Vec::new();
-        let mut any = false;
-        for msid in media.msids() {
-            any = true;
-            streams.extend(msid.stream.clone().filter(|stream| !streams.contains(stream)));
-        }
-        if any { streams } else { vec![self.default_stream.clone()] }
     }
 
     /// An answer, or a provisional one. `offer` is ours, `stable` what was before it.
@@ -261,9 +248,14 @@ impl Remote<'_> {
         if common.is_empty() {
             return Err(DescriptionError::NoCommonCodec { section });
         }
-        let streams = self.streams(media, direction);
+        let streams = streams(media, direction, self.default_stream);
         let extensions = codecs::answered_extensions(proposal, media);
-        let (send, receive) = common.into_iter().map(|common| (common.theirs, common.ours)).unzip();
+        // The feedback agreed on holds both ways.
+        let both = |common: codecs::Common| {
+            let feedback = common.theirs.feedback.clone();
+            (common.theirs, Codec { feedback, ..common.ours })
+        };
+        let (send, receive) = common.into_iter().map(both).unzip();
         one.link.send_codecs = send;
         one.link.receive_codecs = receive;
         one.link.extensions = extensions;
@@ -274,6 +266,20 @@ impl Remote<'_> {
         one.agree(direction);
         Ok(())
     }
+}
+
+/// The streams that a section of the peer's puts its track into (RFC 8830, Section 3).
+pub(crate) fn streams(media: &Media, direction: Direction, default_stream: &Text) -> Vec<Text> {
+    if !direction.receives() {
+        return Vec::new();
+    }
+    let mut streams: Vec<Text> = Vec::new();
+    let mut any = false;
+    for msid in media.msids() {
+        any = true;
+        streams.extend(msid.stream.clone().filter(|stream| !streams.contains(stream)));
+    }
+    if any { streams } else { vec![default_stream.clone()] }
 }
 
 fn unique_mids(description: &SessionDescription) -> Result<(), DescriptionError> {
@@ -293,8 +299,15 @@ fn unique_mids(description: &SessionDescription) -> Result<(), DescriptionError>
 fn stays(old: &Section, media: &Media) -> bool {
     !old.is_live()
         || (old.line.kind == media.kind
-            && old.line.protocol == media.protocol
+            && same_transport(&old.line, media)
             && old.mid.as_deref() == media.mid())
+}
+
+/// RFC 8829, Section 5.1.2: a profile says RTP or SCTP and no more; later offers say it the right way.
+fn same_transport(old: &Media, new: &Media) -> bool {
+    old.protocol == new.protocol
+        || (old.is_rtp() && new.is_rtp())
+        || (old.is_data_channel() && new.is_data_channel())
 }
 
 /// RFC 8829, Section 5.8.3: an answer's section is of the kind, protocol and mid that the offer's is.
@@ -307,7 +320,7 @@ fn same_section(proposal: &Media, media: &Media, section: usize) -> Result<(), D
 
 fn data_section(media: &Media) -> DataSection {
     DataSection {
-        remote_port: media.sctp_port().unwrap_or(SCTP_PORT),
+        remote_port: media.sctp_port().or_else(|| media.sctpmap_port()).unwrap_or(SCTP_PORT),
         max_message_size: match media.max_message_size() {
             None => Some(MAX_MESSAGE_SIZE),
             Some(0) => None,

@@ -73,6 +73,10 @@ impl Section {
         self.content != Content::Rejected
     }
 
+    pub(crate) fn is_media(&self) -> bool {
+        matches!(self.content, Content::Media(_))
+    }
+
     pub(crate) fn is_data(&self) -> bool {
         matches!(self.content, Content::Data(_))
     }

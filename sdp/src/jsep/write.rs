@@ -25,8 +25,8 @@ pub(crate) struct TransportLines {
 /// The lines of an audio or video section.
 pub(crate) struct MediaLines {
     pub(crate) direction: Direction,
-    /// The streams of our track; told when the section sends.
-    pub(crate) streams: Vec<Text>,
+    /// The streams of our track; told when the transceiver wants to send, also where the section does not.
+    pub(crate) streams: Option<Vec<Text>>,
     pub(crate) codecs: Vec<Codec>,
     pub(crate) extensions: Vec<Extmap>,
     /// `a=rid` and `a=simulcast`.
@@ -77,10 +77,15 @@ impl Writer<'_> {
         }
     }
 
-    /// The lines of a data section (RFC 8841, Sections 5 and 6).
+    /// The lines of a data section (RFC 8841, Sections 5 and 6), or, in the answer to an older one, of that kind.
     pub(crate) fn data(&self, media: &mut Media) {
-        media.attributes.push(Attribute::SctpPort(self.config.sctp_port));
-        media.attributes.push(Attribute::MaxMessageSize(self.config.max_message_size));
+        if let Some(port) = media.formats.first().filter(|_| media.protocol == "DTLS/SCTP") {
+            let value = format!("{port} webrtc-datachannel 65535");
+            media.attributes.push(Attribute::Other { name: "sctpmap".into(), value: Some(value.into()) });
+        } else {
+            media.attributes.push(Attribute::SctpPort(self.local.sctp_port));
+        }
+        media.attributes.push(Attribute::MaxMessageSize(self.local.max_message_size));
     }
 }
 
@@ -103,10 +108,10 @@ pub(crate) fn data_line() -> Media {
 pub(crate) fn media(media: &mut Media, lines: MediaLines) {
     let attributes = &mut media.attributes;
     attributes.push(Attribute::Direction(lines.direction));
-    if lines.direction.sends() {
+    if let Some(streams) = lines.streams {
         // RFC 8830, Section 2: `-` says that there is no stream.
-        let none = lines.streams.is_empty().then_some(None);
-        let streams = lines.streams.into_iter().map(Some).chain(none);
+        let none = streams.is_empty().then_some(None);
+        let streams = streams.into_iter().map(Some).chain(none);
         attributes.extend(streams.map(|stream| Attribute::Msid(Msid { stream, track: None })));
     }
     attributes.extend(lines.rtcp);
