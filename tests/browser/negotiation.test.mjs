@@ -1,14 +1,14 @@
 // Chromium and the browser example negotiate both ways: named situations, then random sequences.
 //
 // DUOLOGUE_SEED       runs the sequence with this seed alone
-// DUOLOGUE_SEQUENCES  how many sequences, from seed 0 on (default: 300)
+// DUOLOGUE_SEQUENCES  how many sequences, from seed 0 on (default: 200)
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { startChromium } from './chromium.mjs';
 import { startServer } from './server.mjs';
 
-const SEQUENCES = Number(process.env.DUOLOGUE_SEQUENCES ?? 300);
+const SEQUENCES = Number(process.env.DUOLOGUE_SEQUENCES ?? 200);
 /** Sequences at a time: while one waits for the network, another has the processor. */
 const LANES = 4;
 
@@ -27,7 +27,7 @@ after(async () => {
 afterEach(() => page.evaluate(() => duologue.closePairs()));
 
 for (const politeBrowser of [true, false]) {
-  describe(`with a ${politeBrowser ? 'polite' : 'impolite'} browser`, () => {
+  describe(`with ${politeBrowser ? 'a polite' : 'an impolite'} browser`, () => {
     test('both offer at once, and what both want is negotiated', async () => {
       const seen = await page.evaluate(async (politeBrowser) => {
         const pair = await duologue.Pair.connected({ politeBrowser });
