@@ -62,12 +62,13 @@ pub fn video() -> Capabilities {
     });
     Capabilities {
         codecs: pairs.collect(),
+        // The ids that Chromium gives them, too: it refuses others for a mid that its own offer had before it gave way.
         extensions: extensions(&[
             (2, ExtensionUri::AbsSendTime),
-            (3, ExtensionUri::TransportWideCc),
-            (4, ExtensionUri::Mid),
-            (5, ExtensionUri::VideoOrientation),
-            (6, ExtensionUri::PlayoutDelay),
+            (3, ExtensionUri::VideoOrientation),
+            (4, ExtensionUri::TransportWideCc),
+            (5, ExtensionUri::PlayoutDelay),
+            (9, ExtensionUri::Mid),
             (10, ExtensionUri::RtpStreamId),
             (11, ExtensionUri::RepairedRtpStreamId),
             (13, ExtensionUri::DependencyDescriptor),

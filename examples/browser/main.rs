@@ -13,6 +13,7 @@
 #![expect(clippy::disallowed_methods, reason = "the embedder is who reads the clock")]
 
 mod http;
+mod negotiation;
 mod peer;
 mod server;
 

@@ -2,6 +2,7 @@
 
 import { plot } from './plot.js';
 import { Sha256 } from './sha256.js';
+import { append, byId, note, post, setStatus, showState } from './shared.js';
 
 const CHUNK = 64 * 1024;
 const HIGH_WATER = 1024 * 1024;
@@ -9,8 +10,6 @@ const LOW_WATER = 256 * 1024;
 const PING_EVERY = 200;
 const PING_LOST_AFTER = 2000;
 const RATE_SECONDS = 5;
-
-const byId = (id) => document.getElementById(id);
 
 /** The connection now shown, or null. */
 let call = null;
@@ -172,24 +171,6 @@ async function connect() {
   }
 }
 
-async function post(path, body) {
-  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
-  const reply = await fetch(path, init).catch(() => {
-    throw new Error('the server does not answer; is it still running?');
-  });
-  const text = await reply.text();
-  if (!reply.ok) throw new Error(`${path.split('?')[0]} was refused: ${errorText(text) || reply.status}`);
-  return text ? JSON.parse(text) : {};
-}
-
-function errorText(text) {
-  try {
-    return JSON.parse(text).error ?? text;
-  } catch {
-    return text;
-  }
-}
-
 byId('call').addEventListener('submit', (event) => {
   event.preventDefault();
   if (call && !call.over) call.end('Disconnected', 'disconnected by this page', 'wait');
@@ -199,67 +180,14 @@ addEventListener('pagehide', () => call?.pc.close());
 
 // ---- What is shown of it ----------------------------------------------------------------------------------
 
-const GOOD = new Set(['connected', 'completed', 'complete', 'stable']);
-const BAD = new Set(['failed', 'closed']);
-
-function showState(name, value) {
-  const element = byId(`state-${name}`);
-  element.textContent = value;
-  element.dataset.tone = GOOD.has(value) ? 'good' : BAD.has(value) ? 'bad' : 'wait';
-}
-
 function changeState(name, value) {
   const names = { connection: 'peer connection', ice: 'ICE', dtls: 'DTLS', sctp: 'SCTP' };
   showState(name, value);
   note(`${names[name] ?? name} ${value}`, value === 'failed' ? 'bad' : '');
 }
 
-function setStatus(text, tone) {
-  byId('status').textContent = text;
-  byId('status').dataset.tone = tone;
-}
-
 function enable(on) {
   for (const control of document.querySelectorAll('[data-needs="open"]')) control.disabled = !on;
-}
-
-function note(text, tone = '') {
-  const now = new Date();
-  const item = document.createElement('li');
-  const time = document.createElement('time');
-  const words = document.createElement('span');
-  time.dateTime = now.toISOString();
-  time.textContent = `${now.toTimeString().slice(0, 8)}.${String(now.getMilliseconds()).padStart(3, '0')}`;
-  words.textContent = text;
-  item.dataset.tone = tone;
-  item.append(time, words);
-  append(byId('log'), item, 300);
-}
-
-/** Appends to a list and drops its oldest entries beyond `most`. */
-function append(list, item, most) {
-  list.append(item);
-  while (list.childElementCount > most) list.firstElementChild.remove();
-  if (!scrolledUp.has(list)) list.scrollTop = list.scrollHeight;
-}
-
-// Lists stay at their end, also when their size changes, unless someone has scrolled up.
-const scrolledUp = new Set();
-const resized = new ResizeObserver((entries) => {
-  for (const { target } of entries) if (!scrolledUp.has(target)) target.scrollTop = target.scrollHeight;
-});
-for (const list of document.querySelectorAll('.scroll')) {
-  resized.observe(list);
-  list.addEventListener('wheel', () => followEnd(list), { passive: true });
-  for (const name of ['touchmove', 'keyup', 'pointerup']) list.addEventListener(name, () => followEnd(list));
-}
-
-function followEnd(list) {
-  setTimeout(() => {
-    const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
-    if (atEnd) scrolledUp.delete(list);
-    else scrolledUp.add(list);
-  }, 100);
 }
 
 function formatBytes(bytes) {

@@ -1,5 +1,6 @@
 //! One peer and what this program does with it: it echoes.
 
+use crate::negotiation::{Negotiation, Wish};
 use duologue::sctp::Reliability;
 use duologue::sdp::jsep::SdpType;
 use duologue::{
@@ -17,11 +18,18 @@ pub(crate) struct Peer {
     /// Messages that found the send buffer full.
     held: VecDeque<Message>,
     ended: Option<CloseReason>,
+    /// That of a peer which does more than answer.
+    pub(crate) negotiation: Option<Negotiation>,
 }
 
 impl Peer {
-    pub(crate) fn new(connection: PeerConnection) -> Self {
-        Self { connection, held: VecDeque::new(), ended: None }
+    pub(crate) fn new(connection: PeerConnection, negotiation: Option<Negotiation>) -> Self {
+        Self { connection, held: VecDeque::new(), ended: None, negotiation }
+    }
+
+    /// Does what is wished for; `None` when the peer does not negotiate.
+    pub(crate) fn obey(&mut self, now: Instant, wish: Wish) -> Option<Result<(), String>> {
+        self.negotiation.as_mut().map(|negotiation| negotiation.obey(now, &mut self.connection, wish))
     }
 
     /// Whether the connection has ended and nothing is to be expected of it.
@@ -46,7 +54,8 @@ impl Peer {
     }
 
     /// What `GET /state` answers.
-    pub(crate) fn state(&self) -> Value {
+    pub(crate) fn state(&mut self) -> Value {
+        let negotiation = self.negotiation.as_mut().map(|negotiation| negotiation.state(&self.connection));
         let channels = self.connection.data_channels().map(|(_, channel)| {
             let config = channel.config();
             let (retransmits, lifetime) = match config.reliability {
@@ -67,6 +76,7 @@ impl Peer {
             "connectionState": self.connection_state().name(),
             "channels": channels.collect::<Vec<_>>(),
             "tracks": [],
+            "negotiation": negotiation,
         })
     }
 
@@ -81,6 +91,9 @@ impl Peer {
     /// Takes what the connection has to tell, and echoes what it has received.
     pub(crate) fn work(&mut self, now: Instant, id: u64, mut keylog: Option<&mut File>) {
         while let Some(event) = self.connection.poll_event() {
+            if let Some(negotiation) = &mut self.negotiation {
+                negotiation.handle(now, &mut self.connection, &event);
+            }
             match event {
                 Event::ConnectionStateChange(state) => println!("{id}: {}", state.name()),
                 Event::Secured(with) => println!("{id}: {:?} {}", with.version, with.cipher_suite.name()),

@@ -1,10 +1,11 @@
 //! The loop that owns the sockets and all peers.
 
 use crate::Args;
+use crate::negotiation::{Manners, Negotiation, Wish};
 use crate::peer::Peer;
 use duologue::ice::Path;
 use duologue::sdp::jsep::SdpType;
-use duologue::{Arrival, Config, Demux, Description, NtpTime, PeerConnection, Transmit};
+use duologue::{Arrival, Config, Demux, Description, NtpTime, PeerConnection, TrackKind, TransceiverInit, Transmit};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -29,10 +30,15 @@ const READS: usize = 64;
 /// How long Ctrl-C waits for the last datagrams to leave.
 const FAREWELL: Duration = Duration::from_millis(100);
 
-/// An order from HTTP and where its answer goes.
-pub(crate) struct Command {
-    pub(crate) order: Order,
-    pub(crate) reply: oneshot::Sender<Result<Value, Failure>>,
+/// Where the answer to HTTP goes.
+pub(crate) type Reply = oneshot::Sender<Result<Value, Failure>>;
+
+/// What comes from HTTP.
+pub(crate) enum Command {
+    /// Something to be done now.
+    Order { order: Order, reply: Reply },
+    /// What a peer that negotiates has said from its entry `after` on, now or once there is something.
+    Listen { id: Option<u64>, after: usize, wait: bool, reply: Reply },
 }
 
 /// What HTTP can ask for.
@@ -40,6 +46,9 @@ pub(crate) enum Order {
     Offer { id: Option<u64>, negotiated: Option<u16>, sdp: String },
     OfferMe(OfferMe),
     Answer { id: Option<u64>, kind: SdpType, sdp: String },
+    /// A peer that negotiates both ways.
+    Negotiate(Manners),
+    Do { id: Option<u64>, wish: Wish },
     State { id: Option<u64> },
     Close { id: Option<u64> },
 }
@@ -125,7 +134,8 @@ impl Server {
             let deadline = self.peers.values().filter_map(|peer| peer.connection.poll_timeout()).min();
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(Command { order, reply }) => drop(reply.send(self.obey(order).await)),
+                    Some(Command::Order { order, reply }) => drop(reply.send(self.obey(order).await)),
+                    Some(Command::Listen { id, after, wait, reply }) => self.listen(id, after, wait, reply),
                     None => return Ok(()),
                 },
                 received = receive(&self.sockets, &mut datagram) => {
@@ -203,6 +213,14 @@ impl Server {
         }
     }
 
+    fn listen(&mut self, id: Option<u64>, after: usize, wait: bool, reply: Reply) {
+        let peer = id.and_then(|id| self.peers.get_mut(&id));
+        match peer.and_then(|peer| peer.negotiation.as_mut()) {
+            Some(negotiation) => negotiation.listen(after, wait, reply),
+            None => drop(reply.send(Err(Failure::UnknownId))),
+        }
+    }
+
     async fn obey(&mut self, order: Order) -> Result<Value, Failure> {
         let now = Instant::now();
         let (id, result) = match order {
@@ -210,18 +228,27 @@ impl Server {
                 (id, self.answer_offer(now, id, negotiated, &sdp))
             }
             Order::Offer { id: None, negotiated, sdp } => {
-                let id = self.add_peer(now)?;
+                let id = self.add_peer(now, None)?;
                 let answer = self.answer_offer(now, id, negotiated, &sdp);
                 (id, answer.inspect_err(|_| self.remove_peer(id)))
             }
             Order::OfferMe(wanted) => {
-                let id = self.add_peer(now)?;
+                let id = self.add_peer(now, None)?;
                 let offer = self.offer(now, id, &wanted);
                 (id, offer.inspect_err(|_| self.remove_peer(id)))
             }
             Order::Answer { id, kind, sdp } => {
                 let id = id.ok_or(Failure::UnknownId)?;
                 (id, self.take_answer(now, id, kind, &sdp))
+            }
+            Order::Negotiate(manners) => {
+                let id = self.add_peer(now, Some(Negotiation::new(manners)))?;
+                (id, Ok(json!({ "id": id })))
+            }
+            Order::Do { id, wish } => {
+                let id = id.ok_or(Failure::UnknownId)?;
+                let done = self.peer(id).and_then(|peer| peer.obey(now, wish).ok_or(Failure::UnknownId));
+                (id, done.and_then(|done| done.map_err(Failure::Bad)).map(|()| json!({ "id": id })))
             }
             Order::State { id } => {
                 let id = id.ok_or(Failure::UnknownId)?;
@@ -240,7 +267,7 @@ impl Server {
         self.peers.get_mut(&id).ok_or(Failure::UnknownId)
     }
 
-    fn add_peer(&mut self, now: Instant) -> Result<u64, Failure> {
+    fn add_peer(&mut self, now: Instant, negotiation: Option<Negotiation>) -> Result<u64, Failure> {
         let seed = random().map_err(Failure::bad)?;
         let mut connection =
             PeerConnection::new(Arc::clone(&self.config), seed, now, NtpTime::from(SystemTime::now()));
@@ -250,7 +277,7 @@ impl Server {
         let id = self.next_id;
         self.demux.insert(id, &mut connection).map_err(Failure::bad)?;
         self.next_id += 1;
-        self.peers.insert(id, Peer::new(connection));
+        self.peers.insert(id, Peer::new(connection, negotiation));
         Ok(id)
     }
 
@@ -279,10 +306,12 @@ impl Server {
     }
 
     fn offer(&mut self, now: Instant, id: u64, wanted: &OfferMe) -> Result<Value, Failure> {
-        if wanted.audio || wanted.video {
-            return Err(Failure::Bad("audio and video cannot be offered yet".into()));
-        }
         let peer = self.peer(id)?;
+        for (kind, wanted) in [(TrackKind::Audio, wanted.audio), (TrackKind::Video, wanted.video)] {
+            if wanted {
+                peer.connection.add_transceiver(kind, TransceiverInit::default()).map_err(Failure::bad)?;
+            }
+        }
         if wanted.data.unwrap_or(true) {
             peer.open_channel(now, "from-sut").map_err(Failure::bad)?;
         }

@@ -46,12 +46,14 @@ class Browser {
     this.version = playwright.version();
   }
 
-  /** A page of the server with in-page.js in the place of its own scripts. */
-  async openHarness(server) {
+  /** A page of the server with in-page.js, and further scripts of the tests, in the place of its own. */
+  async openHarness(server, scripts = []) {
     const context = await this.playwright.newContext();
     const page = await context.newPage();
-    await page.route('**/*.js', (route) => route.abort());
-    await page.addInitScript(await readFile(new URL('in-page.js', import.meta.url), 'utf8'));
+    await page.route('**/page.js', (route) => route.abort());
+    for (const script of ['in-page.js', ...scripts]) {
+      await page.addInitScript(await readFile(new URL(script, import.meta.url), 'utf8'));
+    }
     await page.goto(server.url);
     return page;
   }
