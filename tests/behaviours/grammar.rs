@@ -63,6 +63,7 @@ mod add_ice_candidate {
     #[test]
     fn add_candidate_with_invalid_candidate_string_should_reject_with_operation_error() {
         assert!(is_refused("(Invalid) candidate string"));
+        assert!(is_refused("candidate:(1) 1 udp 1 192.0.2.1 5000 typ host"));
         assert!(is_refused("candidate:1 1 udp 1 192.0.2.1 70000 typ host"));
         assert!(!is_refused("candidate:1 1 udp 1 192.0.2.1 5000 typ host"));
     }
