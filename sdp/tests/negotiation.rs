@@ -178,7 +178,7 @@ fn refused_descriptions_change_nothing() {
         (|sdp| without(sdp, "a=ice-pwd"), DescriptionError::MissingIceCredentials { section: 0 }),
         (|sdp| without(sdp, "a=fingerprint"), DescriptionError::MissingFingerprint { section: 0 }),
         (|sdp| sdp.replace("setup:active", "setup:actpass"), DescriptionError::Setup { section: 0 }),
-        (|sdp| sdp.replace("mid:0", "mid:9"), DescriptionError::SectionMismatch { section: 0 }),
+        (|sdp| sdp.replace("mid:m0", "mid:m9"), DescriptionError::SectionMismatch { section: 0 }),
         (
             |sdp| sdp.replace("UDP/DTLS/SCTP", "UDP/TLS/RTP/SAVPF"),
             DescriptionError::SectionMismatch { section: 0 },
@@ -302,7 +302,7 @@ fn a_rejected_data_section_is_offered_anew_at_its_place_under_another_mid() {
     alice.request_data();
     assert!(alice.negotiation_needed());
     let again = alice.create_offer(OfferOptions::default()).unwrap();
-    assert_eq!((again.media.len(), again.media[0].mid()), (1, Some("1")));
+    assert_eq!((again.media.len(), again.media[0].mid()), (1, Some("m1")));
 }
 
 #[test]
@@ -336,17 +336,17 @@ fn trickled_candidates_find_their_section() {
     };
     let line = "candidate:1 1 udp 1 192.0.2.1 5 typ host";
     let add = Ok(RemoteCandidate::Add("1 1 udp 1 192.0.2.1 5 typ host".into()));
-    assert_eq!(alice.add_remote_candidate(&candidate(Some("0"), None, None, line)), add);
+    assert_eq!(alice.add_remote_candidate(&candidate(Some("m0"), None, None, line)), add);
     assert_eq!(alice.add_remote_candidate(&candidate(None, Some(0), Some("bobufrag"), line)), add);
-    let old = candidate(Some("0"), None, Some("older"), line);
+    let old = candidate(Some("m0"), None, Some("older"), line);
     assert_eq!(alice.add_remote_candidate(&old), Err(CandidateError::UnknownGeneration));
     assert_eq!(alice.add_remote_candidate(&candidate(None, None, None, "")), Ok(RemoteCandidate::End));
     let unknown = Err(CandidateError::UnknownSection);
-    assert_eq!(alice.add_remote_candidate(&candidate(Some("7"), None, None, line)), unknown);
+    assert_eq!(alice.add_remote_candidate(&candidate(Some("m7"), None, None, line)), unknown);
     assert_eq!(alice.add_remote_candidate(&candidate(None, Some(7), None, line)), unknown);
     let none = Err(CandidateError::NoSection);
     assert_eq!(alice.add_remote_candidate(&candidate(None, None, None, line)), none);
-    let early = negotiator("x").add_remote_candidate(&candidate(Some("0"), None, None, line));
+    let early = negotiator("x").add_remote_candidate(&candidate(Some("m0"), None, None, line));
     assert_eq!(early, Err(CandidateError::NoRemoteDescription));
 }
 

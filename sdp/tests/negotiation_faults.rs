@@ -170,10 +170,10 @@ fn a_stopped_section_is_recycled_once_both_know_and_under_another_mid() {
     alice.stop(first).unwrap();
     add(&mut alice, TrackKind::Video);
     let [stopping, _] = negotiate(&mut alice, &mut bob);
-    assert_eq!((mids(&stopping), stopping.media[0].port), (vec!["0", "1", "2"], 0));
+    assert_eq!((mids(&stopping), stopping.media[0].port), (vec!["m0", "m1", "m2"], 0));
     add(&mut bob, TrackKind::Video);
     let [recycled, answer] = negotiate(&mut bob, &mut alice);
-    assert_eq!(mids(&recycled), ["3", "1", "2"]);
+    assert_eq!(mids(&recycled), ["m3", "m1", "m2"]);
     assert!(recycled.media[0].kind.name() == "video" && answer.media[0].port != 0);
 }
 
@@ -336,7 +336,7 @@ fn every_section_of_ours_has_a_mid_and_one_without_is_understood() {
     add(&mut alice, TrackKind::Audio);
     alice.request_data();
     for description in negotiate(&mut alice, &mut bob) {
-        assert_eq!(mids(&description), ["0", "1"]);
+        assert_eq!(mids(&description), ["m0", "m1"]);
     }
     let mut offer = recorded("chromium-audio");
     offer.attributes.clear();

@@ -223,10 +223,10 @@ fn candidates_are_taken_once_there_is_a_description_of_the_peers() {
     let described = [false, false, true, true, true, false];
     let refused: [&str; 6] = std::array::from_fn(|index| if described[index] { OPERATION } else { NO });
     let table = [
-        ("of the first section", candidate(Some("0"), None), stays(NO, described)),
+        ("of the first section", candidate(Some("m0"), None), stays(NO, described)),
         ("that is the end", IceCandidate::default(), stays(NO, described)),
         ("of no section", candidate(Some("nothing"), None), refused),
-        ("of no generation", candidate(Some("0"), Some("nobody")), refused),
+        ("of no generation", candidate(Some("m0"), Some("nobody")), refused),
         ("without a section", candidate(None, None), [TYPE; 6]),
     ];
     for (what, candidate, expected) in table {

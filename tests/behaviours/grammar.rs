@@ -6,7 +6,7 @@ use duologue::sdp::jsep::IceCandidate;
 use duologue::{AddCandidateError, ChannelConfig};
 
 fn init(candidate: &str) -> IceCandidate {
-    IceCandidate { candidate: candidate.into(), sdp_mid: Some("0".into()), ..IceCandidate::default() }
+    IceCandidate { candidate: candidate.into(), sdp_mid: Some("m0".into()), ..IceCandidate::default() }
 }
 
 /// Bob with Alice's offer.

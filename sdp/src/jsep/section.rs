@@ -154,7 +154,8 @@ impl Session {
         Self { transceivers: kept.collect(), ..stable.clone() }
     }
 
-    /// The smallest number that is nobody's mid.
+    /// A letter and the smallest number that make nobody's mid. Browsers number theirs: libwebrtc, when it has rolled its
+    /// own offer back, refuses one whose section has the same mid and other header extension ids.
     pub(crate) fn unused_mid(&self, planned: &[Option<Text>]) -> Text {
         use std::fmt::Write as _;
         let taken = |mid: &Text| {
@@ -165,7 +166,7 @@ impl Session {
         let mut number = 0usize;
         loop {
             let mut mid = Text::default();
-            let _ = write!(mid, "{number}");
+            let _ = write!(mid, "m{number}");
             if !taken(&mid) {
                 return mid;
             }

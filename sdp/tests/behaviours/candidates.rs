@@ -22,8 +22,8 @@ fn offered() -> Negotiator {
         .collect();
     let offer = without(&edited(&offer, "m=video 0", "m=video 9"), "a=bundle-only");
     let offer = edited(&offer, "a=ice-ufrag:aliceUfrag", "a=ice-ufrag:first");
-    let second = format!("a=mid:1\r\na=ice-ufrag:second\r\n{transport}");
-    bob.set_remote_description(SdpType::Offer, &edited(&offer, "a=mid:1\r\n", &second)).unwrap();
+    let second = format!("a=mid:m1\r\na=ice-ufrag:second\r\n{transport}");
+    bob.set_remote_description(SdpType::Offer, &edited(&offer, "a=mid:m1\r\n", &second)).unwrap();
     bob
 }
 
@@ -64,7 +64,7 @@ mod ice_candidate_constructor {
 
     #[test]
     fn new_rtc_ice_candidate_with_valid_candidate_string_and_sdp_mid() {
-        let init = candidate(CANDIDATE, Some("0"), None, None);
+        let init = candidate(CANDIDATE, Some("m0"), None, None);
         assert_eq!(offered().add_remote_candidate(&init), Ok(RemoteCandidate::Add(value(CANDIDATE).into())));
     }
 
@@ -89,7 +89,7 @@ mod add_ice_candidate {
     #[test]
     fn add_ice_candidate_before_setting_remote_description_should_reject_with_invalid_state() {
         let mut bob = peer("bob");
-        let init = candidate(CANDIDATE, Some("0"), Some(0), None);
+        let init = candidate(CANDIDATE, Some("m0"), Some(0), None);
         assert_eq!(bob.add_remote_candidate(&init), Err(CandidateError::NoRemoteDescription));
     }
 
@@ -103,7 +103,7 @@ mod add_ice_candidate {
     #[test]
     fn add_ice_candidate_username_fragment_username_fragment1_sdp_mid_sdp_mid1_should_work_and() {
         let mut bob = offered();
-        let end = candidate("", Some("0"), None, Some("first"));
+        let end = candidate("", Some("m0"), None, Some("first"));
         assert_eq!(bob.add_remote_candidate(&end), Ok(RemoteCandidate::End));
         assert_eq!(ended(&bob), [true, false]);
     }
@@ -112,7 +112,7 @@ mod add_ice_candidate {
     fn add_ice_candidate_username_fragment_no_such_ufrag_should_not_work() {
         let mut bob = offered();
         for text in ["", CANDIDATE] {
-            let init = candidate(text, Some("0"), None, Some("nobody"));
+            let init = candidate(text, Some("m0"), None, Some("nobody"));
             assert_eq!(bob.add_remote_candidate(&init), Err(CandidateError::UnknownGeneration));
         }
         let everywhere = candidate("", None, None, Some("nobody"));
@@ -123,7 +123,7 @@ mod add_ice_candidate {
     #[test]
     fn add_candidate_with_only_valid_sdp_mid_should_succeed() {
         let mut bob = offered();
-        let init = candidate(CANDIDATE, Some("0"), None, None);
+        let init = candidate(CANDIDATE, Some("m0"), None, None);
         assert_eq!(bob.add_remote_candidate(&init), Ok(RemoteCandidate::Add(value(CANDIDATE).into())));
     }
 
@@ -137,44 +137,44 @@ mod add_ice_candidate {
     #[test]
     fn add_ice_candidate_after_setting_remote_description_should_succeed() {
         let mut bob = offered();
-        let init = candidate(CANDIDATE, Some("0"), Some(0), Some("first"));
+        let init = candidate(CANDIDATE, Some("m0"), Some(0), Some("first"));
         assert_eq!(bob.add_remote_candidate(&init), Ok(RemoteCandidate::Add(value(CANDIDATE).into())));
     }
 
     #[test]
     fn add_ice_candidate_with_first_sdp_mid_and_sdp_m_line_index_add_candidate_to_first_media() {
         let mut bob = offered();
-        bob.add_remote_candidate(&candidate(CANDIDATE, Some("0"), Some(0), None)).unwrap();
+        bob.add_remote_candidate(&candidate(CANDIDATE, Some("m0"), Some(0), None)).unwrap();
         assert_eq!(candidates(&bob), [vec![value(CANDIDATE)], vec![]]);
     }
 
     #[test]
     fn add_ice_candidate_with_second_sdp_mid_and_sdp_m_line_index_should_add_candidate_to() {
         let mut bob = offered();
-        bob.add_remote_candidate(&candidate(CANDIDATE, Some("1"), Some(1), Some("second"))).unwrap();
+        bob.add_remote_candidate(&candidate(CANDIDATE, Some("m1"), Some(1), Some("second"))).unwrap();
         assert_eq!(candidates(&bob), [vec![], vec![value(CANDIDATE)]]);
     }
 
     #[test]
     fn add_candidate_for_media_stream_2_with_null_ufrag_should_succeed() {
         let mut bob = offered();
-        bob.add_remote_candidate(&candidate(CANDIDATE, Some("1"), Some(1), None)).unwrap();
+        bob.add_remote_candidate(&candidate(CANDIDATE, Some("m1"), Some(1), None)).unwrap();
         assert_eq!(candidates(&bob), [vec![], vec![value(CANDIDATE)]]);
     }
 
     #[test]
     fn adding_multiple_candidates_should_add_candidates_to_their_corresponding_media_stream() {
         let mut bob = offered();
-        bob.add_remote_candidate(&candidate(CANDIDATE, Some("0"), Some(0), Some("first"))).unwrap();
-        bob.add_remote_candidate(&candidate(OTHER, Some("1"), Some(1), Some("second"))).unwrap();
+        bob.add_remote_candidate(&candidate(CANDIDATE, Some("m0"), Some(0), Some("first"))).unwrap();
+        bob.add_remote_candidate(&candidate(OTHER, Some("m1"), Some(1), Some("second"))).unwrap();
         assert_eq!(candidates(&bob), [vec![value(CANDIDATE)], vec![value(OTHER)]]);
     }
 
     #[test]
     fn add_with_empty_candidate_string_end_of_candidate_should_succeed() {
         let mut bob = offered();
-        bob.add_remote_candidate(&candidate(CANDIDATE, Some("0"), Some(0), Some("first"))).unwrap();
-        let end = candidate("", Some("0"), Some(0), Some("first"));
+        bob.add_remote_candidate(&candidate(CANDIDATE, Some("m0"), Some(0), Some("first"))).unwrap();
+        let end = candidate("", Some("m0"), Some(0), Some("first"));
         assert_eq!(bob.add_remote_candidate(&end), Ok(RemoteCandidate::End));
         assert_eq!((candidates(&bob), ended(&bob)), ([vec![value(CANDIDATE)], vec![]], [true, false]));
     }
@@ -204,14 +204,14 @@ mod add_ice_candidate {
 
     #[test]
     fn invalid_sdp_m_line_index_should_be_ignored_if_valid_sdp_mid_is_provided() {
-        let init = candidate(CANDIDATE, Some("0"), Some(2), Some("first"));
+        let init = candidate(CANDIDATE, Some("m0"), Some(2), Some("first"));
         assert_eq!(offered().add_remote_candidate(&init), Ok(RemoteCandidate::Add(value(CANDIDATE).into())));
     }
 
     #[test]
     fn add_candidate_with_sdp_mid_belonging_to_different_username_fragment_should_reject_with() {
         let mut bob = offered();
-        for (mid, ufrag) in [("0", "second"), ("1", "first")] {
+        for (mid, ufrag) in [("m0", "second"), ("m1", "first")] {
             let init = candidate(CANDIDATE, Some(mid), None, Some(ufrag));
             assert_eq!(bob.add_remote_candidate(&init), Err(CandidateError::UnknownGeneration));
         }

@@ -131,7 +131,7 @@ mod unknown_mediatypes {
         text.push_str(
             "m=text 9 UDP/TLS/RTP/SAVPF 100\r\na=rtpmap:100 t140/1000\r\na=mid:t\r\na=rtcp-mux\r\n",
         );
-        text = text.replace("a=group:BUNDLE 0", "a=group:BUNDLE 0 t");
+        text = text.replace("a=group:BUNDLE m0", "a=group:BUNDLE m0 t");
         bob.set_remote_description(Offer, &text.parse().unwrap()).unwrap();
         let answer = bob.create_answer().unwrap();
         let kinds: Vec<Text> = answer.media.iter().map(|media| media.kind.name().into()).collect();

@@ -123,7 +123,7 @@ mod set_remote_description_rollback {
         let id = bob.add_track(Audio, "bob's", &[]).unwrap();
         alice.add_track(Audio, "alice's", &[]).unwrap();
         offer(&mut alice, &mut bob);
-        assert_eq!(only(&bob).mid(), Some("0"));
+        assert_eq!(only(&bob).mid(), Some("m0"));
         roll_back(&mut bob);
         assert_eq!((only(&bob).id(), only(&bob).mid(), only(&bob).stopped()), (id, None, false));
     }
@@ -235,11 +235,11 @@ mod set_remote_description_rollback {
         alice.add_transceiver(Audio, TransceiverInit::default()).unwrap();
         bob.add_transceiver(Video, TransceiverInit::default()).unwrap();
         local_offer(&mut bob);
-        assert_eq!(only(&bob).mid(), Some("0"));
+        assert_eq!(only(&bob).mid(), Some("m0"));
         // The peer's offer has the mid that ours had.
         offer(&mut alice, &mut bob);
         let mids: Vec<_> = bob.transceivers().map(|one| (one.kind(), one.mid())).collect();
-        assert_eq!(mids, [(Video, None), (Audio, Some("0"))]);
+        assert_eq!(mids, [(Video, None), (Audio, Some("m0"))]);
         answer(&mut bob, &mut alice);
         let (offer, _) = exchange(&mut bob, &mut alice);
         assert_eq!(nth(&bob, 0).mid(), offer.media[1].mid());

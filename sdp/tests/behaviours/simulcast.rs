@@ -92,6 +92,6 @@ mod set_remote_description_simulcast {
         let id = bob.add_track(Video, "camera", &[]).unwrap();
         assert_eq!(receiving("foo;bar", &mut bob), "send foo;bar");
         assert_eq!((only(&bob).id(), only(&bob).sender_track()), (id, Some("camera")));
-        assert_eq!(only(&bob).mid(), Some("0"));
+        assert_eq!(only(&bob).mid(), Some("m0"));
     }
 }
