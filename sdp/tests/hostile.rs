@@ -1,22 +1,26 @@
-//! 1 MiB of hostile descriptions is read, set and answered, or refused, in a time that does not grow with its square.
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests; this one measures time")]
+//! 1 MiB of hostile descriptions is read, set and answered, or refused, in a time that does not grow with its square. It is
+//! the processor's time of this thread, which Linux tells: others may use the machine too.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use capabilities::{Able, negotiator};
 use duologue_sdp::SessionDescription;
 use duologue_sdp::jsep::{Negotiator, SdpType, TrackKind};
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 #[path = "agreement/capabilities.rs"]
 mod capabilities;
 
 const SIZE: usize = 1 << 20;
-/// What 1 MiB may take.
+/// What 1 MiB may take in a build for release.
 const BUDGET: Duration = Duration::from_millis(50);
-/// How much slower a build is that is optimised little and checks overflows.
-const SLOWNESS: u32 = if cfg!(debug_assertions) { 5 } else { 1 };
-/// Others use the machine too: the best time counts.
-const RUNS: usize = 3;
+/// By how much four times the size may take longer: 4 is linear, 16 is its square.
+const GROWTH: u32 = 10;
+/// Less than this is too short to be compared.
+const SHORT: Duration = Duration::from_millis(20);
+/// Linux counts in steps of some milliseconds: the mean of several runs counts.
+const RUNS: u32 = 5;
 
 const TRANSPORT: &str =
     "a=ice-ufrag:ufrag\r\na=ice-pwd:passwordpasswordpassword\r\na=setup:actpass\r\na=rtcp-mux\r\n";
@@ -26,14 +30,15 @@ fn head() -> String {
     format!("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=fingerprint:sha-256 {fingerprint}\r\n")
 }
 
-/// One video section, and lines up to 1 MiB.
-fn section_with(mut line: impl FnMut(&mut String, usize)) -> String {
+/// One video section, and lines up to the size, as many as a description may have.
+fn section_with(size: usize, mut line: impl FnMut(&mut String, usize)) -> String {
     let mut text = head();
     text.push_str("a=group:BUNDLE 0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96 97\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\n");
     text.push_str(TRANSPORT);
     text.push_str("a=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n");
-    for index in 0..LINES {
-        if text.len() > SIZE - 100 {
+    // A quarter of the size has a quarter of the lines.
+    for index in 0..LINES * size / SIZE {
+        if text.len() > size {
             break;
         }
         line(&mut text, index);
@@ -90,40 +95,57 @@ fn run(able: Able, text: &str, again: &str) -> Duration {
     let mut peer = peer(able);
     let mut longest = Duration::ZERO;
     for text in [text, again] {
-        let start = Instant::now();
+        let start = processor_time();
         if let Ok(offer) = text.parse::<SessionDescription>()
             && peer.set_remote_description(SdpType::Offer, &offer).is_ok()
         {
             let answer = peer.create_answer().unwrap();
             peer.set_local_description(SdpType::Answer, Some(&answer)).unwrap();
         }
-        longest = longest.max(start.elapsed());
+        longest = longest.max(processor_time().saturating_sub(start));
     }
     longest
 }
 
-/// An offer, and a later one with other streams.
-fn takes_no_longer_than_the_budget(name: &str, text: &str) {
-    assert!(text.len() <= SIZE + 16 * 1024, "{name}: {}", text.len());
+/// What this thread has used of the processor.
+fn processor_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+}
+
+fn mean(able: Able, text: &str) -> Duration {
+    // The later one has other streams.
     let again = text.replace("stream", "other_");
+    (0..RUNS).map(|_| run(able, text, &again)).sum::<Duration>() / RUNS
+}
+
+/// `text` makes a description of so many bytes.
+fn grows_with_its_size(name: &str, text: impl Fn(usize) -> String) {
+    let (quarter, whole) = (text(SIZE / 4), text(SIZE));
+    assert!(whole.len() <= SIZE + 20 * 1024, "{name}: {}", whole.len());
     for able in Able::ALL {
-        let best = (0..RUNS).map(|_| run(able, text, &again)).min().unwrap();
-        println!("{name}, {able:?}: {} KiB, {best:?}", text.len() / 1024);
-        assert!(best < BUDGET * SLOWNESS, "{name}, {able:?}: {best:?}");
+        let (few, many) = (mean(able, &quarter), mean(able, &whole));
+        println!(
+            "{name}, {able:?}: {} KiB in {few:?}, {} KiB in {many:?}",
+            quarter.len() / 1024,
+            whole.len() / 1024
+        );
+        assert!(many < SHORT || many < few * GROWTH, "{name}, {able:?}: {few:?}, {many:?}");
+        assert!(many < BUDGET || cfg!(debug_assertions), "{name}, {able:?}: {many:?}");
     }
 }
 
 #[test]
 fn many_sections() {
-    takes_no_longer_than_the_budget("1,000 sections", &sections(1_000, 15));
-    takes_no_longer_than_the_budget("10,000 sections, refused", &sections(10_000, 0));
+    grows_with_its_size("1,000 sections", |size| sections(1_000 * size / SIZE, 15));
+    grows_with_its_size("10,000 sections, refused", |size| sections(10_000 * size / SIZE, 0));
 }
 
 #[test]
 fn huge_groups() {
-    let groups = |semantics: &str, word: fn(usize) -> String| {
+    let groups = |size: usize, semantics: &str, word: fn(usize) -> String| {
         let mut text = head();
-        while text.len() < SIZE - 20 * 1024 {
+        while text.len() < size {
             list(&mut text, &format!("a=group:{semantics}"), word);
             text.push_str("\r\n");
         }
@@ -131,88 +153,109 @@ fn huge_groups() {
         text.push_str(TRANSPORT);
         text
     };
-    takes_no_longer_than_the_budget("many BUNDLE groups", &groups("BUNDLE", |index| index.to_string()));
-    takes_no_longer_than_the_budget("many LS groups", &groups("LS", |_| "0".to_owned()));
-    let mut text = sections(1_000, 0);
-    let at = text.find("m=").unwrap();
-    let mut more = String::new();
-    while more.len() + text.len() < SIZE {
-        list(&mut more, "a=group:LS", |index| (index % 1_000).to_string());
-        more.push_str("\r\n");
-    }
-    text.insert_str(at, &more);
-    takes_no_longer_than_the_budget("LS groups of 1,000 sections", &text);
+    grows_with_its_size("BUNDLE groups", |size| groups(size, "BUNDLE", |index| index.to_string()));
+    grows_with_its_size("LS groups", |size| groups(size, "LS", |_| "0".to_owned()));
+    grows_with_its_size("LS groups of many sections", |size| {
+        let count = 1_000 * size / SIZE;
+        let mut text = sections(count, 0);
+        let at = text.find("m=").unwrap();
+        let mut more = String::new();
+        while more.len() + text.len() < size {
+            list(&mut more, "a=group:LS", |index| (index % count).to_string());
+            more.push_str("\r\n");
+        }
+        text.insert_str(at, &more);
+        text
+    });
 }
 
 #[test]
 fn many_codecs() {
-    let rtpmaps = section_with(|text, index| {
-        write!(text, "a=rtpmap:{} VP8/90000\r\na=fmtp:{0} x={index}", 35 + index % 90).unwrap();
+    grows_with_its_size("rtpmap and fmtp", |size| {
+        section_with(size, |text, index| {
+            write!(text, "a=rtpmap:{} VP8/90000\r\na=fmtp:{0} x={index}", 35 + index % 90).unwrap();
+        })
     });
-    takes_no_longer_than_the_budget("rtpmap and fmtp", &rtpmaps);
-    let mut formats = head();
-    formats.push_str("m=video 9 UDP/TLS/RTP/SAVPF");
-    (0..128).for_each(|number| write!(formats, " {number}").unwrap());
-    write!(formats, "\r\na=mid:0\r\n{TRANSPORT}").unwrap();
-    for number in (0..64).chain(96..128) {
-        write!(formats, "a=rtpmap:{number} VP8/90000\r\n").unwrap();
-    }
-    let mut index = 0usize;
-    while formats.len() < SIZE - 100 && index < LINES {
-        write!(formats, "a=rtcp-fb:* feedback {index} {}\r\n", "x".repeat(30)).unwrap();
-        index += 1;
-    }
-    takes_no_longer_than_the_budget("codecs and feedback for all", &formats);
-    let long = section_with(|text, _| {
-        text.push_str("a=fmtp:96 ");
-        text.push_str(&"x=1;".repeat(4_000));
+    grows_with_its_size("feedback for all codecs", |size| {
+        let mut text = head();
+        text.push_str("m=video 9 UDP/TLS/RTP/SAVPF");
+        (0..128).for_each(|number| write!(text, " {number}").unwrap());
+        write!(text, "\r\na=mid:0\r\n{TRANSPORT}").unwrap();
+        for number in (0..64).chain(96..128) {
+            write!(text, "a=rtpmap:{number} VP8/90000\r\n").unwrap();
+        }
+        for index in 0..LINES * size / SIZE {
+            write!(text, "a=rtcp-fb:* feedback {index} {}\r\n", "x".repeat(20)).unwrap();
+        }
+        text
     });
-    takes_no_longer_than_the_budget("long fmtp", &long);
+    grows_with_its_size("long fmtp", |size| {
+        section_with(size, |text, _| {
+            text.push_str("a=fmtp:96 ");
+            text.push_str(&"x=1;".repeat(4_000));
+        })
+    });
 }
 
 #[test]
 fn many_extensions() {
-    let extensions =
-        section_with(|text, index| write!(text, "a=extmap:{} urn:x:{index}", 1 + index % 4_351).unwrap());
-    takes_no_longer_than_the_budget("extmap", &extensions);
-    let ours = section_with(|text, index| {
-        write!(text, "a=extmap:{} urn:ietf:params:rtp-hdrext:sdes:mid", 1 + index % 4_351).unwrap();
+    grows_with_its_size("extmap", |size| {
+        section_with(size, |text, index| {
+            write!(text, "a=extmap:{} urn:x:{index}", 1 + index % 4_351).unwrap()
+        })
     });
-    takes_no_longer_than_the_budget("extmap of one that we have", &ours);
+    grows_with_its_size("extmap of one that we have", |size| {
+        section_with(size, |text, index| {
+            write!(text, "a=extmap:{} urn:ietf:params:rtp-hdrext:sdes:mid", 1 + index % 4_351).unwrap();
+        })
+    });
 }
 
 #[test]
 fn many_encodings() {
-    let rids = section_with(|text, index| write!(text, "a=rid:r{index} send max-br=1").unwrap());
-    takes_no_longer_than_the_budget("rid", &rids);
-    let mut simulcast = rids.clone();
-    simulcast.push_str("a=simulcast:send r0");
-    (1..256).for_each(|index| write!(simulcast, ";r{},~r{index}", 19_000 + index).unwrap());
-    simulcast.push_str("\r\n");
-    takes_no_longer_than_the_budget("rid and simulcast", &simulcast);
-    let recv = simulcast.replace(" send", " recv").replace(":send", ":recv");
-    takes_no_longer_than_the_budget("rid and simulcast that we send", &recv);
-    let same = section_with(|text, _| text.push_str("a=rid:r send pt=96,97"));
-    takes_no_longer_than_the_budget("the same rid", &same);
+    let rids = |size: usize, way: &str| {
+        let count = LINES * size / SIZE;
+        let mut text =
+            section_with(size, |text, index| write!(text, "a=rid:r{index} {way} max-br=1").unwrap());
+        write!(text, "a=simulcast:{way} r0").unwrap();
+        (1..256).for_each(|index| write!(text, ";r{},~r{index}", count - index).unwrap());
+        text.push_str("\r\n");
+        text
+    };
+    grows_with_its_size("rid and simulcast that we receive", |size| rids(size, "send"));
+    grows_with_its_size("rid and simulcast that we send", |size| rids(size, "recv"));
+    grows_with_its_size("the same rid", |size| {
+        section_with(size, |text, _| text.push_str("a=rid:r send pt=96,97"))
+    });
 }
 
 #[test]
-fn many_streams_candidates_and_fingerprints() {
-    let streams = section_with(|text, index| write!(text, "a=msid:stream{index} track").unwrap());
-    takes_no_longer_than_the_budget("msid", &streams);
-    let candidates =
-        section_with(|text, index| write!(text, "a=candidate:{index} 1 udp 1 192.0.2.1 5 typ host").unwrap());
-    takes_no_longer_than_the_budget("candidate", &candidates);
-    let fingerprints = section_with(|text, index| {
-        let digest = [format!("{:02X}", index % 256).as_str(); 32].join(":");
-        write!(text, "a=fingerprint:sha-256 {digest}").unwrap();
+fn many_streams_and_sources() {
+    grows_with_its_size("msid", |size| {
+        section_with(size, |text, index| write!(text, "a=msid:stream{index} track").unwrap())
     });
-    takes_no_longer_than_the_budget("fingerprint", &fingerprints);
-    let options = section_with(|text, _| list(text, "a=ice-options:trickle", |index| format!("o{index}")));
-    takes_no_longer_than_the_budget("ice-options", &options);
-    let strange = section_with(|text, index| write!(text, "a=strange{index}:{}", "x".repeat(40)).unwrap());
-    takes_no_longer_than_the_budget("unknown attributes", &strange);
-    let sources =
-        section_with(|text, index| write!(text, "a=ssrc:{index} cname:{}", "x".repeat(30)).unwrap());
-    takes_no_longer_than_the_budget("ssrc", &sources);
+    grows_with_its_size("ssrc", |size| {
+        section_with(size, |text, index| write!(text, "a=ssrc:{index} cname:{}", "x".repeat(30)).unwrap())
+    });
+}
+
+#[test]
+fn many_candidates_fingerprints_and_unknown_attributes() {
+    grows_with_its_size("candidate", |size| {
+        section_with(size, |text, index| {
+            write!(text, "a=candidate:{index} 1 udp 1 192.0.2.1 5 typ host").unwrap();
+        })
+    });
+    grows_with_its_size("fingerprint", |size| {
+        section_with(size, |text, index| {
+            let digest = [format!("{:02X}", index % 256).as_str(); 32].join(":");
+            write!(text, "a=fingerprint:sha-256 {digest}").unwrap();
+        })
+    });
+    grows_with_its_size("ice-options", |size| {
+        section_with(size, |text, _| list(text, "a=ice-options:trickle", |index| format!("o{index}")))
+    });
+    grows_with_its_size("unknown attributes", |size| {
+        section_with(size, |text, index| write!(text, "a=strange{index}:{}", "x".repeat(40)).unwrap())
+    });
 }

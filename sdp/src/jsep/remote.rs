@@ -144,6 +144,7 @@ impl Remote<'_> {
         let known = session.transceiver(id).and_then(|one| one.link.mid.clone());
         // RFC 8829, Section 5.10: a section without mid is given one that stays ours.
         let mid = media.mid().map(Text::from).or(known).unwrap_or_else(|| session.unused_mid(&[]));
+        self.release(session, id, &mid);
         let direction = bundle::direction(media, self.description).reversed();
         let streams = streams(media, direction, self.default_stream);
         let Some(one) = session.transceiver_mut(id) else { return };
@@ -151,6 +152,17 @@ impl Remote<'_> {
         let max = self.config.capabilities(one.kind).max_encodings;
         one.sender.propose(simulcast::proposed(media, max));
         self.changes.remote_track(one, direction, streams);
+    }
+
+    /// Ends a transceiver that had this mid in an offer that was replaced before it was answered.
+    fn release(&mut self, session: &mut Session, id: TransceiverId, mid: &Text) {
+        let had = |one: &&Transceiver| one.id != id && one.link.mid.as_ref() == Some(mid);
+        while let Some(other) = session.transceivers.iter().find(had).map(|one| one.id) {
+            self.changes.stop(session, other);
+            if let Some(one) = session.transceiver_mut(other) {
+                one.link.mid = None;
+            }
+        }
     }
 
     /// An answer, or a provisional one. `offer` is ours, `stable` what was before it.
