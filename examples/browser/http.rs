@@ -40,12 +40,18 @@ pub(crate) fn router(commands: Commands) -> Router {
     Router::new()
         .route("/", get(|| page("text/html; charset=utf-8", include_str!("page.html"))))
         .route("/negotiation", get(|| page("text/html; charset=utf-8", include_str!("negotiation.html"))))
-        .route("/negotiation.js", get(|| page("text/javascript; charset=utf-8", include_str!("negotiation.js"))))
+        .route(
+            "/negotiation.js",
+            get(|| page("text/javascript; charset=utf-8", include_str!("negotiation.js"))),
+        )
         .route("/negotiation.css", get(|| page("text/css; charset=utf-8", include_str!("negotiation.css"))))
         .route("/diff.js", get(|| page("text/javascript; charset=utf-8", include_str!("diff.js"))))
         .route("/page.css", get(|| page("text/css; charset=utf-8", include_str!("page.css"))))
         .route("/page.js", get(|| page("text/javascript; charset=utf-8", include_str!("page.js"))))
-        .route("/negotiator.js", get(|| page("text/javascript; charset=utf-8", include_str!("negotiator.js"))))
+        .route(
+            "/negotiator.js",
+            get(|| page("text/javascript; charset=utf-8", include_str!("negotiator.js"))),
+        )
         .route("/plot.js", get(|| page("text/javascript; charset=utf-8", include_str!("plot.js"))))
         .route("/shared.js", get(|| page("text/javascript; charset=utf-8", include_str!("shared.js"))))
         .route("/sha256.js", get(|| page("text/javascript; charset=utf-8", include_str!("sha256.js"))))

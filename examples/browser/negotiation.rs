@@ -6,8 +6,8 @@ use duologue::ice::State as IceState;
 use duologue::sdp::jsep::{Capabilities, IceCandidate, SdpType, SignalingState};
 use duologue::sdp::{Codec, Direction};
 use duologue::{
-    ChannelConfig, Description, Event, PeerConnection, TrackKind, Transceiver, TransceiverId, TransceiverInit,
-    capabilities,
+    ChannelConfig, Description, Event, PeerConnection, TrackKind, Transceiver, TransceiverId,
+    TransceiverInit, capabilities,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -221,7 +221,8 @@ impl Negotiation {
             Wish::Stop { transceiver } => connection.stop(self.number(transceiver)?).map_err(text)?,
             Wish::SetCodecPreferences { transceiver, codecs } => {
                 let id = self.number(transceiver)?;
-                let kind = connection.transceiver(id).map(Transceiver::kind).ok_or("the transceiver is gone")?;
+                let kind =
+                    connection.transceiver(id).map(Transceiver::kind).ok_or("the transceiver is gone")?;
                 connection.set_codec_preferences(id, &preferences(kind, &codecs)).map_err(text)?;
             }
             Wish::CreateDataChannel { label } => {
@@ -340,7 +341,8 @@ impl Negotiation {
 }
 
 fn transceiver(one: &Transceiver, number: Option<usize>) -> Value {
-    let codec = |codec: &Codec| json!({ "payloadType": codec.payload_type.get(), "name": codec.name.as_str() });
+    let codec =
+        |codec: &Codec| json!({ "payloadType": codec.payload_type.get(), "name": codec.name.as_str() });
     let rids = one.encodings().iter().filter_map(|encoding| encoding.rid.as_deref());
     json!({
         "number": number,

@@ -5,7 +5,9 @@ use crate::negotiation::{Manners, Negotiation, Wish};
 use crate::peer::Peer;
 use duologue::ice::Path;
 use duologue::sdp::jsep::SdpType;
-use duologue::{Arrival, Config, Demux, Description, NtpTime, PeerConnection, TrackKind, TransceiverInit, Transmit};
+use duologue::{
+    Arrival, Config, Demux, Description, NtpTime, PeerConnection, TrackKind, TransceiverInit, Transmit,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -43,14 +45,29 @@ pub(crate) enum Command {
 
 /// What HTTP can ask for.
 pub(crate) enum Order {
-    Offer { id: Option<u64>, negotiated: Option<u16>, sdp: String },
+    Offer {
+        id: Option<u64>,
+        negotiated: Option<u16>,
+        sdp: String,
+    },
     OfferMe(OfferMe),
-    Answer { id: Option<u64>, kind: SdpType, sdp: String },
+    Answer {
+        id: Option<u64>,
+        kind: SdpType,
+        sdp: String,
+    },
     /// A peer that negotiates both ways.
     Negotiate(Manners),
-    Do { id: Option<u64>, wish: Wish },
-    State { id: Option<u64> },
-    Close { id: Option<u64> },
+    Do {
+        id: Option<u64>,
+        wish: Wish,
+    },
+    State {
+        id: Option<u64>,
+    },
+    Close {
+        id: Option<u64>,
+    },
 }
 
 /// What an offer shall contain. Without any wish it is data.
