@@ -1,4 +1,5 @@
-//! A page that opens a data channel to this program, and the endpoint behind it that any client can be pointed at.
+//! A page that opens a data channel to this program, a second one that negotiates with it both ways, and the endpoint
+//! behind them that any client can be pointed at.
 //!
 //! `cargo run --release --example browser`, then open the address that it prints. One thread serves HTTP and all peers;
 //! the peers share one UDP socket per interface address, told apart by a `Demux`.
@@ -7,6 +8,9 @@
 //! - `POST /offer` `{type, sdp}` gives `{type: "answer", sdp, id}`; `?id=ID` a further offer for that connection,
 //!   `?negotiated=N` makes a channel "negotiated" with id N besides;
 //! - `POST /offer-me` `{data?}` gives `{type: "offer", sdp, id}` with a channel "from-sut"; then `POST /answer?id=ID`;
+//! - `POST /negotiate` `{polite?, automatic?, answers?}` gives `{id}`: a peer that negotiates both ways and trickles;
+//!   `POST /do?id=ID` `{do, ...}` has it do something (the names are in `negotiation.rs`), also take what was signalled;
+//!   `GET /events?id=ID&after=N&wait=true` gives `{next, entries}`: what it signals and tells from the Nth entry on;
 //! - `GET /state?id=ID`; `POST /close?id=ID`.
 //!
 //! Every message is echoed on its channel; a channel whose label starts with "close-me" is closed after its first one.
