@@ -1,5 +1,4 @@
 //! The fuzz targets' bodies over their corpora, and over generated inputs.
-#![expect(clippy::indexing_slicing, reason = "tests")]
 
 use corpus::corpus;
 use proptest::prelude::*;
