@@ -426,6 +426,16 @@ fn offered_as_rejected_is_answered_as_rejected_and_the_next_section_has_the_tran
 }
 
 #[test]
+fn feedback_is_answered_as_far_as_we_have_it_and_groups_name_each_section_once() {
+    let text = offer("chromium-audio-video-data").replace("BUNDLE 0 1 2", "BUNDLE 0 0 1 2 1");
+    let answer = answered(Able::Much, &text);
+    assert_eq!(bundled(&answer), [["0", "1", "2"]]);
+    let codecs = answer.media[1].codecs();
+    let feedback = |name: &str| codecs.iter().find(|codec| codec.name == name).unwrap().feedback.len();
+    assert_eq!((feedback("VP8"), feedback("H264")), (5, 3));
+}
+
+#[test]
 fn older_profiles_are_taken_as_they_are_and_answered_as_they_are() {
     for profile in [
         "RTP/AVP",

@@ -1,4 +1,5 @@
 //! The fuzz targets' bodies over their corpora, and over generated inputs.
+
 use corpus::corpus;
 use proptest::prelude::*;
 

@@ -27,7 +27,7 @@ pub(crate) fn create(
     let first = session.sections.iter().zip(&bodies).find(|(_, body)| body.is_some());
     let group = first.and_then(|(section, _)| bundle::group_of(offer, section.mid.as_deref()?));
     let bundled: Option<Vec<Text>> =
-        group.map(|mids| mids.iter().filter(|mid| accepted.contains(mid)).cloned().collect());
+        group.map(|mids| once(mids).filter(|mid| accepted.contains(mid)).cloned().collect());
     let mut tag = bundled.as_ref().and_then(|mids| mids.first().cloned());
     let mut tag_given = false;
     let muxes = bodies.iter().flatten().any(|body| matches!(body, Body::Media(_)));
@@ -160,11 +160,17 @@ fn lip_sync(session: &Session, offer: &SessionDescription, sections: &[Media]) -
         _ => None,
     });
     let groups = offered.map(|mids| {
-        let mids: Vec<&Text> = mids.iter().filter(|mid| streams.contains_key(mid.as_str())).collect();
+        let mids: Vec<&Text> = once(mids).filter(|mid| streams.contains_key(mid.as_str())).collect();
         let of = |mid: &Text| streams.get(mid.as_str()).copied().unwrap_or_default();
         let shared = mids.iter().map(|mid| of(mid)).find(|streams| !streams.is_empty()).unwrap_or_default();
         let fits = |mid: &&Text| of(mid).is_empty() || of(mid).iter().any(|stream| shared.contains(stream));
         mids.into_iter().filter(fits).cloned().collect::<Vec<_>>()
     });
     groups.filter(|mids| mids.len() > 1).map(|mids| write::group("LS", mids)).collect()
+}
+
+/// The sections of a group, each once.
+fn once(mids: &[Text]) -> impl Iterator<Item = &Text> {
+    let mut seen: BTreeSet<&Text> = BTreeSet::new();
+    mids.iter().filter(move |mid| seen.insert(mid))
 }

@@ -32,7 +32,7 @@ fn is_possible(world: &World, who: usize, op: Op) -> bool {
         Op::AddAudio => own.count() < 2,
         Op::Stop => own.next().is_some_and(|one| one.direction().is_some()),
         Op::Toggle => own.next().is_some_and(|one| one.direction().is_some()),
-        Op::Offer => stable,
+        Op::Offer => stable || world.withdraws(who),
         Op::Answer => world.state(who) == SignalingState::HaveRemoteOffer,
         Op::Deliver => !world.peers[1 - who].outbox.is_empty(),
         Op::RollBack => !stable,

@@ -72,6 +72,9 @@ impl Model {
                 .into_iter()
                 .any(|(ours, theirs)| ours.is_data_channel() && in_use(ours) && in_use(theirs))
         });
+        // What a rollback took back has no section, nor a name for one.
+        let known = |mid| local.iter().any(|local| local.media.iter().any(|media| media.mid() == Some(mid)));
+        assert!(negotiator.transceivers().filter_map(Transceiver::mid).all(known), "{negotiator:?}");
         let mut transceivers = negotiator.transceivers();
         !self.replace.is_empty()
             || (self.data && !has_data)

@@ -102,7 +102,7 @@ impl World {
     }
 
     /// Whether an offer of this peer's waits that has not left it.
-    fn withdraws(&self, who: usize) -> bool {
+    pub(crate) fn withdraws(&self, who: usize) -> bool {
         let peer = &self.peers[who];
         self.state(who) == SignalingState::HaveLocalOffer
             && !peer.committed
