@@ -151,23 +151,32 @@ fn attributes(
 
 /// RFC 8829, Section 5.3.1: of each offered group, our sections whose tracks share a stream or have none.
 fn lip_sync(session: &Session, offer: &SessionDescription, sections: &[Media]) -> Vec<Attribute> {
-    let live = |mid: &str| sections.iter().any(|media| media.mid() == Some(mid) && media.port != 0);
-    let ours =
-        session.transceivers.iter().filter_map(|one| Some((one.mid()?, one.sender.streams.as_slice())));
-    let streams: BTreeMap<&str, &[Text]> = ours.filter(|(mid, _)| live(mid)).collect();
+    let live = session.sections.iter().zip(sections).filter(|(_, media)| media.port != 0);
+    let ours = live.filter_map(|(section, media)| match section.content {
+        Content::Media(id) => Some((media.mid()?, session.transceiver(id)?.sender.streams.as_slice())),
+        Content::Rejected | Content::Data(_) => None,
+    });
+    let ours: BTreeMap<&str, &[Text]> = ours.collect();
     let offered = offer.attributes.iter().filter_map(|attribute| match attribute {
         Attribute::Group { semantics, mids } if semantics == "LS" => Some(mids),
         _ => None,
     });
-    let groups = offered.map(|mids| {
-        let mids: Vec<&Text> = once(mids).filter(|mid| streams.contains_key(mid.as_str())).collect();
-        let of = |mid: &Text| streams.get(mid.as_str()).copied().unwrap_or_default();
-        let shared = mids.iter().map(|mid| of(mid)).find(|streams| !streams.is_empty()).unwrap_or_default();
-        let fits = |mid: &&Text| of(mid).is_empty() || of(mid).iter().any(|stream| shared.contains(stream));
-        mids.into_iter().filter(fits).cloned().collect::<Vec<_>>()
+    let groups = offered.take(MAX_LIP_SYNC_GROUPS).map(|mids| {
+        let found = once(mids).filter_map(|mid| Some((mid, *ours.get(mid.as_str())?)));
+        let found: Vec<(&Text, &[Text])> = found.collect();
+        let shared = found.iter().map(|(_, streams)| *streams).find(|streams| !streams.is_empty());
+        let shared = shared.unwrap_or_default();
+        let fits = |(mid, streams): (&Text, &[Text])| {
+            let fits = streams.is_empty() || streams.iter().any(|stream| shared.contains(stream));
+            fits.then(|| mid.clone())
+        };
+        found.into_iter().filter_map(fits).collect::<Vec<_>>()
     });
     groups.filter(|mids| mids.len() > 1).map(|mids| write::group("LS", mids)).collect()
 }
+
+/// The most `LS` groups that an answer takes up.
+const MAX_LIP_SYNC_GROUPS: usize = 32;
 
 /// The sections of a group, each once.
 fn once(mids: &[Text]) -> impl Iterator<Item = &Text> {
