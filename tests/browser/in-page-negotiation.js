@@ -129,6 +129,7 @@
     /** Delivers until neither side has anything to say. */
     async settle() {
       for (let quiet = 0, rounds = 0; quiet < 2; rounds += 1) {
+        if (this.failures.length > 0) throw new Error(this.failures.join('; '));
         if (rounds > 100) throw new Error('the negotiation does not come to an end');
         await this.rest();
         await this.pull();
