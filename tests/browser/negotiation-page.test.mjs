@@ -37,12 +37,12 @@ test('both sides add, turn and stop transceivers, and both show the same', async
   await rows(1);
   await button('rust', 'Add video').click();
   await rows(2);
-  assert.deepEqual(await does('page'), ['1 audio sendonly', '2 video recvonly']);
-  assert.deepEqual(await does('rust'), ['1 audio recvonly', '2 video sendonly']);
+  assert.deepEqual(await does('page'), ['1 audio sendonly', 'm0 video recvonly']);
+  assert.deepEqual(await does('rust'), ['1 audio recvonly', 'm0 video sendonly']);
   await side('rust').getByRole('combobox', { name: 'Direction of audio 1' }).selectOption('sendrecv');
-  await showing('page', '1 audio sendrecv', '2 video recvonly');
-  await showing('rust', '1 audio sendrecv', '2 video sendonly');
-  await button('page', 'Stop video 2').click();
+  await showing('page', '1 audio sendrecv', 'm0 video recvonly');
+  await showing('rust', '1 audio sendrecv', 'm0 video sendonly');
+  await button('page', 'Stop video m0').click();
   await rows(1);
   await settled();
   const texts = await page.locator('#texts td', { hasText: /^m=video 0 / }).count();

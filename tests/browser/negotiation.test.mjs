@@ -66,7 +66,7 @@ for (const politeBrowser of [true, false]) {
         return { before: sections(before), after: sections(after), end: sections(pair.pc.localDescription.sdp), echo };
       }, politeBrowser);
       assert.equal(seen.after, seen.before);
-      assert.equal(seen.end, 'application 0, audio 1, video 2');
+      assert.equal(seen.end, 'application 0, audio m0, video 1');
       assert.equal(seen.echo.equal, true);
     });
 
