@@ -33,7 +33,7 @@ pub enum Event {
     },
     /// The peer no longer sends on this transceiver, or not for the moment.
     Mute(TransceiverId),
-    /// A transceiver was stopped, by the peer or because its section was rejected; its receiver's track has ended.
+    /// A transceiver was stopped, by either side or because its section was rejected; its receiver's track has ended.
     Ended(TransceiverId),
     /// A candidate to be signalled to the peer, as far as descriptions sent before do not carry it.
     IceCandidate(IceCandidate),

@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use duologue_sdp::jsep::{
-    CandidateError, Config, DescriptionError, DtlsRole, IceCandidate, IceCredentials, LocalTransport,
-    Negotiator, OfferOptions, RemoteCandidate, SdpType, SignalingState,
+    CandidateError, CodecCapability, Config, DescriptionError, DtlsRole, Event, IceCandidate, IceCredentials,
+    LocalTransport, Negotiator, OfferOptions, RemoteCandidate, SdpType, SignalingState, TrackKind,
 };
-use duologue_sdp::{Attribute, MediaKind, SessionDescription, Setup};
+use duologue_sdp::{
+    Attribute, Codec, Direction, FormatParameters, MediaKind, PayloadType, SessionDescription, Setup,
+};
 use std::sync::Arc;
 
 fn negotiator(name: &str) -> Negotiator {
@@ -362,4 +364,50 @@ fn the_lack_of_trickle_says_that_all_candidates_are_there() {
     let mut bob = negotiator("bob");
     bob.set_remote_description(SdpType::Offer, &offer.parse().unwrap()).unwrap();
     assert!(bob.remote_transport().unwrap().end_of_candidates);
+}
+
+#[test]
+fn a_restart_that_was_rolled_back_is_offered_anew_under_other_credentials_and_without_its_candidates() {
+    let (mut alice, _) = connected();
+    alice.restart_ice();
+    let mut seen = vec![alice.ice_credentials().clone()];
+    for _ in 0..3 {
+        alice.set_implicit_local_description().unwrap();
+        let ice = alice.ice_credentials().clone();
+        assert!(!seen.contains(&ice));
+        alice.add_local_candidate(&ice.ufrag, "1 1 udp 1 192.0.2.1 5 typ host".into());
+        assert_eq!(alice.local_description().unwrap().media[0].candidates().count(), 1);
+        seen.push(ice);
+        alice.set_local_description(SdpType::Rollback, None).unwrap();
+        assert_eq!(*alice.ice_credentials(), seen[0]);
+    }
+}
+
+#[test]
+fn the_end_of_a_transceiver_is_told_once_on_each_side() {
+    let config = || {
+        let codec = Codec {
+            payload_type: PayloadType::new(0).unwrap(),
+            name: "PCMU".into(),
+            clock_rate: 8_000,
+            channels: 1,
+            parameters: FormatParameters::default(),
+            feedback: Vec::new(),
+        };
+        let mut config = Config::default();
+        config.audio.codecs = vec![CodecCapability { codec, direction: Direction::SendRecv }];
+        Arc::new(config)
+    };
+    let new =
+        |name: &str, seed| Negotiator::new(config(), negotiator(name).local_transport().clone(), [seed; 32]);
+    let (mut alice, mut bob) = (new("alice", 1), new("bob", 2));
+    let audio = alice.add_track(TrackKind::Audio, "track", &[]).unwrap();
+    negotiate(&mut alice, &mut bob);
+    alice.stop(audio).unwrap();
+    negotiate(&mut alice, &mut bob);
+    for peer in [&mut alice, &mut bob] {
+        let ended = std::iter::from_fn(|| peer.poll_event()).filter(|event| matches!(event, Event::Ended(_)));
+        assert_eq!(ended.count(), 1);
+        assert_eq!(peer.transceivers().count(), 0);
+    }
 }

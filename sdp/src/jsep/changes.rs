@@ -57,10 +57,12 @@ impl Changes {
     /// W3C, "stop the RTCRtpTransceiver".
     pub(crate) fn stop(&mut self, session: &mut Session, id: TransceiverId) {
         let Some(one) = session.transceiver_mut(id).filter(|one| one.life != Life::Stopped) else { return };
+        // One that we stop has told its end already.
+        let ends = one.life == Life::Active;
         self.remote_track(one, Direction::Inactive, Vec::new());
         one.life = Life::Stopped;
         one.link.current_direction = None;
-        self.ended.push(Event::Ended(id));
+        self.ended.extend(ends.then_some(Event::Ended(id)));
     }
 
     /// The events, in order.

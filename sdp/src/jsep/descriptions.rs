@@ -199,6 +199,11 @@ impl Negotiator {
                 changes.stop(&mut self.session, id);
             }
         }
+        if self.session.ice != rolled_back.ice {
+            // The peer may know them: another restart has others.
+            self.fresh = None;
+            self.gathered.retain(|one| one.ufrag != self.session.ice.ufrag);
+        }
         self.session = rolled_back;
         self.session.transceivers.retain(|one| one.life == Life::Active || one.link.mid.is_some());
         self.move_to(SignalingState::Stable);

@@ -29,7 +29,7 @@ pub enum Event {
     },
     /// The peer sends on this transceiver now, or in more streams than before.
     Track(TransceiverId),
-    /// A transceiver was stopped, by the peer or because its section was rejected; its receiver's track has ended.
+    /// A transceiver was stopped, by either side or because its section was rejected; its receiver's track has ended.
     Ended(TransceiverId),
     /// What was asked for differs from what was negotiated: an offer is due. Told once, and in `stable` alone.
     NegotiationNeeded,

@@ -57,7 +57,7 @@ pub(crate) struct Section {
 pub(crate) enum Content {
     /// Nothing: it was rejected, or cannot be used. Its place may be taken again.
     Rejected,
-    /// Data channels; `None` until they are answered.
+    /// Data channels; `None` while our offer of them waits for its answer.
     Data(Option<DataSection>),
     /// A transceiver.
     Media(TransceiverId),
