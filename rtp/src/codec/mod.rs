@@ -42,6 +42,14 @@ pub enum Codec {
     Av1,
 }
 
+impl Codec {
+    /// Whether its frames are pictures; the others are sound, where each packet is a frame.
+    #[must_use]
+    pub const fn is_video(self) -> bool {
+        matches!(self, Self::Vp8 | Self::Vp9 | Self::H264(_) | Self::H265 | Self::Av1)
+    }
+}
+
 /// How H.264's NAL units come in packets
 /// ([RFC 6184, Section 6](https://www.rfc-editor.org/rfc/rfc6184#section-6)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -41,9 +41,9 @@ mod key;
 mod profile;
 mod provider;
 mod receiver;
-mod replay;
+pub(crate) mod replay;
 mod sender;
-mod sources;
+pub(crate) mod sources;
 mod transform;
 #[cfg(all(test, feature = "rust-crypto"))]
 mod vectors;

@@ -3,7 +3,7 @@
 /// Which of the last packet indices have been received: at least the last `64 * (WORDS - 1)`, and up to 63 more.
 /// `WORDS` is a bitmap's length, used as a ring.
 #[derive(Debug, Clone)]
-pub(super) struct ReplayWindow<const WORDS: usize> {
+pub(crate) struct ReplayWindow<const WORDS: usize> {
     highest: u64,
     /// An index is bit `index % 64` of the word `index / 64 % WORDS`.
     seen: [u64; WORDS],
@@ -11,7 +11,7 @@ pub(super) struct ReplayWindow<const WORDS: usize> {
 
 /// What a window says of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     New,
     Seen,
     /// Below the window.
@@ -20,18 +20,18 @@ pub(super) enum Verdict {
 
 impl<const WORDS: usize> ReplayWindow<WORDS> {
     /// A window in which `first` alone has been received.
-    pub(super) fn new(first: u64) -> Self {
+    pub(crate) fn new(first: u64) -> Self {
         let mut window = Self { highest: first, seen: [0; WORDS] };
         window.note(first);
         window
     }
 
     /// The highest index received.
-    pub(super) const fn highest(&self) -> u64 {
+    pub(crate) const fn highest(&self) -> u64 {
         self.highest
     }
 
-    pub(super) fn judge(&self, index: u64) -> Verdict {
+    pub(crate) fn judge(&self, index: u64) -> Verdict {
         if index > self.highest {
             return Verdict::New;
         }
@@ -43,7 +43,7 @@ impl<const WORDS: usize> ReplayWindow<WORDS> {
     }
 
     /// Notes a packet that is new, once it has proved to be authentic.
-    pub(super) fn note(&mut self, index: u64) {
+    pub(crate) fn note(&mut self, index: u64) {
         let (from, to) = (self.highest / 64, index / 64);
         if to > from {
             // At most each word once, however far the index jumps.

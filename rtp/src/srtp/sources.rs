@@ -61,7 +61,7 @@ impl<const WORDS: usize> Sources<WORDS> {
 
 /// SipHash under a key of our own: the peer chooses its SSRCs, but not where they fall.
 #[derive(Clone)]
-struct Keyed([u8; 16]);
+pub(crate) struct Keyed(pub(crate) [u8; 16]);
 
 impl BuildHasher for Keyed {
     type Hasher = SipHasher13;
