@@ -45,7 +45,8 @@ mod replay;
 mod sender;
 mod sources;
 mod transform;
-#[cfg(all(test, feature = "rust-crypto"))]
+#[cfg(test)]
+#[cfg(feature = "rust-crypto")]
 mod vectors;
 
 pub use error::{Discard, ProtectError};
