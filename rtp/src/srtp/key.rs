@@ -128,7 +128,8 @@ impl OwnedKey {
     }
 }
 
-#[cfg(all(test, feature = "rust-crypto"))]
+#[cfg(test)]
+#[cfg(feature = "rust-crypto")]
 mod tests {
     use super::*;
     use crate::srtp::vectors::{hex, providers};

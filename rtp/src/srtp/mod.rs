@@ -45,7 +45,8 @@ pub(crate) mod replay;
 mod sender;
 pub(crate) mod sources;
 mod transform;
-#[cfg(all(test, feature = "rust-crypto"))]
+#[cfg(test)]
+#[cfg(feature = "rust-crypto")]
 mod vectors;
 
 pub use error::{Discard, ProtectError};

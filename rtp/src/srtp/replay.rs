@@ -61,9 +61,9 @@ impl<const WORDS: usize> ReplayWindow<WORDS> {
 }
 
 /// Where the `number`th word of 64 indices is.
-const fn slot<const WORDS: usize>(number: u64) -> usize {
-    // Below WORDS.
-    (number % WORDS as u64) as usize
+fn slot<const WORDS: usize>(number: u64) -> usize {
+    // Below WORDS, so that it never fails.
+    usize::try_from(number % WORDS as u64).unwrap_or_default()
 }
 
 const fn bit(index: u64) -> u64 {

@@ -103,7 +103,8 @@ const MAX_LEN: usize = 65_535;
 const RTP_PACKETS: u64 = 1 << 48;
 const RTCP_PACKETS: u64 = 1 << 31;
 
-#[cfg(all(test, feature = "rust-crypto"))]
+#[cfg(test)]
+#[cfg(feature = "rust-crypto")]
 mod tests {
     use super::*;
     use crate::srtp::RUST_CRYPTO;

@@ -19,9 +19,8 @@ pub(super) fn providers() -> Vec<&'static dyn Provider> {
 
 /// Bytes from digits, spaces left out.
 pub(super) fn hex(digits: &str) -> Vec<u8> {
-    let digits: Vec<u8> =
-        digits.bytes().filter_map(|digit| char::from(digit).to_digit(16)).map(|digit| digit as u8).collect();
-    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    let digits: Vec<u32> = digits.chars().filter_map(|digit| digit.to_digit(16)).collect();
+    digits.chunks(2).map(|pair| u8::try_from(pair[0] << 4 | pair[1]).unwrap()).collect()
 }
 
 /// The key stream of Appendix B.2 and its like: where each part lies, in blocks of the counter, and the part.
@@ -122,10 +121,8 @@ fn the_tags_of_rfc_7714_over_plaintext_are_made() {
     let rtp = hex("8040f17b 8041f8d3 5501a0b2 47616c6c 69612065 7374206f 6d6e6973 20646976
         69736120 696e2070 61727465 73207472 6573");
     let rtcp = [hex(SENDER_REPORT), hex("000005d4")].concat();
-    let (key, nonces): ([u8; 32], _) = (
-        std::array::from_fn(|index| index as u8),
-        [hex("51753c6580c2726f20718414"), hex("517524055203726f207170bb")],
-    );
+    let key: [u8; 32] = (0..32).collect::<Vec<u8>>().try_into().unwrap();
+    let nonces = [hex("51753c6580c2726f20718414"), hex("517524055203726f207170bb")];
     let small = AesKey::Aes128(key.first_chunk().unwrap());
     let cases = [
         (small, &nonces[0], &rtp, "22493f82 d2bce397 e9d79e3b 19aa4216"),

@@ -62,7 +62,7 @@ pub enum AesKey<'a> {
     Aes256(&'a [u8; 32]),
 }
 
-impl fmt::Debug for AesKey<'_> {
+impl Debug for AesKey<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Aes128(_) => "AesKey(16 bytes)",
