@@ -1,6 +1,6 @@
 //! Arbitrary bytes as payloads and as frames of VP9: whatever comes is read or refused, what is written is read back.
 
-use super::vp8::{payloads, round_trip};
+use super::video::{payloads, round_trip};
 use duologue_rtp::codec::Codec;
 
 /// One input: a list of payloads, and then the same bytes as one frame, once with the mark that VP9 frames begin with.

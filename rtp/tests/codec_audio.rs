@@ -1,4 +1,3 @@
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 //! Audio: how long packets last, G.711's laws, and a telephone's keys.
 
 use duologue_rtp::codec::g7xx::{self, decode_a_law, decode_mu_law, encode_a_law, encode_mu_law};

@@ -19,6 +19,8 @@ use std::collections::VecDeque;
 mod corpus;
 #[path = "data/read.rs"]
 mod read;
+#[path = "../../fuzz/src/video.rs"]
+mod video;
 #[path = "../../fuzz/src/vp8.rs"]
 mod vp8;
 
@@ -101,10 +103,10 @@ fn payloads_made_by_gstreamer_and_ffmpeg_make_the_frames() {
         (&include_bytes!("data/gstreamer_vp8.rtp")[..], 32_765_u16),
         (&include_bytes!("data/ffmpeg_vp8.rtp")[..], 0),
     ] {
-        let mut packets = read::rtp(file).into_iter().peekable();
+        let mut packets = read::rtp(file).into_iter();
         for (index, frame) in (0_u16..).zip(read::ivf(FILE)) {
             let mut payloads = Vec::new();
-            while let Some((payload, marker)) = packets.next() {
+            for (payload, marker) in packets.by_ref() {
                 let description = describe(Codec::Vp8, payload).unwrap();
                 assert_eq!(description.starts_frame, payloads.is_empty());
                 assert_eq!(description.key_frame, payloads.is_empty() && index % 4 == 0);
@@ -208,8 +210,8 @@ fn a_switched_stream_stays_contiguous_for_longer_than_its_numbers_run() {
     for source in 0..20_u16 {
         rewriter.switch();
         for number in 0..3_000 {
-            let (picture, ..) = rewritten(&mut rewriter, (source * 1_111 + number & 0x7fff, 0, 0)).unwrap();
-            assert_eq!(picture, last.map_or(0, |last: u16| last + 1 & 0x7fff));
+            let (picture, ..) = rewritten(&mut rewriter, ((source * 1_111 + number) & 0x7fff, 0, 0)).unwrap();
+            assert_eq!(picture, last.map_or(0, |last: u16| (last + 1) & 0x7fff));
             last = Some(picture);
         }
     }
@@ -307,7 +309,8 @@ fn payload((picture_id, tl0_pic_idx, key_idx): (u16, u8, u8)) -> [u8; 8] {
 fn rewritten(rewriter: &mut Rewriter, numbers: (u16, u8, u8)) -> Result<(u16, u8, u8), PayloadDiscard> {
     let mut bytes = payload(numbers);
     rewriter.rewrite(&mut bytes)?;
-    let [0x90, 0xf0, high, low, tl0_pic_idx, octet, 0x01, 0xaa] = bytes else { panic!("{bytes:?}") };
-    assert_eq!((high & 0x80, octet & 0xe0), (0x80, 0x40));
+    let [_, _, high, low, tl0_pic_idx, octet, ..] = bytes;
+    let other = [0x90, 0xf0, 0x80 | high, low, tl0_pic_idx, 0x40 | octet & 0x1f, 0x01, 0xaa];
+    assert_eq!(bytes, other, "all but the numbers is as it was");
     Ok((u16::from_be_bytes([high & 0x7f, low]), tl0_pic_idx, octet & 0x1f))
 }

@@ -18,8 +18,8 @@ use std::collections::VecDeque;
 mod corpus;
 #[path = "data/read.rs"]
 mod read;
-#[path = "../../fuzz/src/vp8.rs"]
-mod vp8;
+#[path = "../../fuzz/src/video.rs"]
+mod video;
 #[path = "../../fuzz/src/vp9.rs"]
 mod vp9;
 
@@ -195,7 +195,7 @@ fn payloads_made_by_gstreamer_make_the_frames() {
             assert_eq!(together, frame);
             assert_eq!(whole.key_frame, key_frame);
             let number = whole.picture_id.unwrap();
-            assert!(last.is_none_or(|last| number == last + 1 & 0x7fff));
+            assert!(last.is_none_or(|last| number == (last + 1) & 0x7fff));
             last = Some(number);
         }
         assert_eq!(packets.next(), None);
