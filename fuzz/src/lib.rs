@@ -12,3 +12,6 @@ pub mod sctp_packet;
 pub mod sdp_negotiator;
 pub mod sdp_parse;
 pub mod stun_message;
+pub mod video;
+pub mod vp8;
+pub mod vp9;
