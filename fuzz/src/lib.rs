@@ -12,3 +12,5 @@ pub mod sctp_packet;
 pub mod sdp_negotiator;
 pub mod sdp_parse;
 pub mod stun_message;
+pub mod vp8;
+pub mod vp9;

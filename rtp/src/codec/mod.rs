@@ -4,12 +4,12 @@
 //! carry to a frame under construction; [`describe`] reads one payload for those who forward it.
 
 mod av1;
-mod g7xx;
+pub mod g7xx;
 mod h264;
 mod h265;
-mod opus;
-mod telephone_event;
-mod vp8;
+pub mod opus;
+pub mod telephone_event;
+pub mod vp8;
 mod vp9;
 
 use bytes::{Bytes, BytesMut};
