@@ -1,8 +1,8 @@
 //! What comes in: datagrams and deadlines.
 
 use crate::event::{CloseReason, ConnectionState, Discard};
-use crate::peer_connection::{PeerConnection, Phase};
 use crate::media::RtpPacket;
+use crate::peer_connection::{PeerConnection, Phase};
 use duologue_dtls as dtls;
 use duologue_ice as ice;
 use std::time::Instant;
@@ -75,7 +75,9 @@ impl PeerConnection {
                 self.pump();
                 Ok(Received::Consumed)
             }
-            Ok(ice::Received::Payload { qualified, bytes, .. }) if matches!(bytes.first(), Some(128..=191)) => {
+            Ok(ice::Received::Payload { qualified, bytes, .. })
+                if matches!(bytes.first(), Some(128..=191)) =>
+            {
                 if !qualified {
                     return self.refuse(Discard::UnqualifiedMedia);
                 }

@@ -89,9 +89,7 @@ pub use duologue_dtls as dtls;
 pub use duologue_ice as ice;
 pub use duologue_rtp as rtp;
 pub use duologue_rtp::rtcp::NtpTime;
-pub use duologue_rtp::stream::{
-    Frame, JitterConfig, OutgoingFrame, OutgoingPacket, ReceiverId, SenderId,
-};
+pub use duologue_rtp::stream::{Frame, JitterConfig, OutgoingFrame, OutgoingPacket, ReceiverId, SenderId};
 pub use duologue_rtp::{KeyFrameRequest, SendErrorKind};
 pub use duologue_sctp as sctp;
 pub use duologue_sctp::SendError;

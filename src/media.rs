@@ -76,7 +76,9 @@ pub fn codec_of(codec: &sdp::Codec) -> Option<Codec> {
     let known = plain.into_iter().find(|(name, _)| is(name)).map(|(_, codec)| codec);
     known.or_else(|| match codec.format() {
         // RFC 6184, Section 8.1: mode 0 unless another is told.
-        sdp::Format::H264(h264) if h264.packetization_mode == 0 => Some(Codec::H264(PacketizationMode::SingleNalUnit)),
+        sdp::Format::H264(h264) if h264.packetization_mode == 0 => {
+            Some(Codec::H264(PacketizationMode::SingleNalUnit))
+        }
         sdp::Format::H264(_) => Some(Codec::H264(PacketizationMode::NonInterleaved)),
         _ => None,
     })
@@ -95,13 +97,8 @@ impl Media {
         }
         let id = SectionId(self.next_section);
         self.next_section += 1;
-        let link = Link {
-            transceiver,
-            section: Section::default(),
-            senders: Vec::new(),
-            frames: None,
-            muted: true,
-        };
+        let link =
+            Link { transceiver, section: Section::default(), senders: Vec::new(), frames: None, muted: true };
         self.links.insert(id, link);
         id
     }

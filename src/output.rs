@@ -73,7 +73,10 @@ impl PeerConnection {
                     Security::Handshaking(dtls) | Security::Established { dtls, .. } => dtls.poll_timeout(),
                 };
                 let media = self.media.session.poll_timeout();
-                [self.ice.poll_timeout(), dtls, media, self.channels.poll_timeout()].into_iter().flatten().min()
+                [self.ice.poll_timeout(), dtls, media, self.channels.poll_timeout()]
+                    .into_iter()
+                    .flatten()
+                    .min()
             }
         }
     }
@@ -85,9 +88,11 @@ impl PeerConnection {
             return None;
         }
         let event = self.signalling.poll_event().or_else(|| self.events.pop_front());
-        event.or_else(|| self.poll_media_event()).or_else(|| self.poll_channel_event()).or_else(|| match &mut self.phase {
-            Phase::Ended { reason } => reason.take().map(Event::Closed),
-            Phase::Running | Phase::Closing { .. } => None,
+        event.or_else(|| self.poll_media_event()).or_else(|| self.poll_channel_event()).or_else(|| {
+            match &mut self.phase {
+                Phase::Ended { reason } => reason.take().map(Event::Closed),
+                Phase::Running | Phase::Closing { .. } => None,
+            }
         })
     }
 

@@ -128,8 +128,9 @@ impl PeerConnection {
         self.security = match std::mem::replace(&mut self.security, Security::Waiting) {
             Security::Handshaking(dtls) => {
                 self.channels.set_mtu(self.config.mtu.saturating_sub(dtls.overhead()));
-                if let Some(profile) = connected.srtp_profile {
-                    media_keys(&mut self.media.session, &dtls, profile);
+                let role = self.signalling.negotiator.dtls_role();
+                if let (Some(profile), Some(role)) = (connected.srtp_profile, role) {
+                    media_keys(&mut self.media.session, &dtls, role, profile);
                 }
                 Security::Established { dtls, srtp_profile: connected.srtp_profile }
             }
@@ -194,7 +195,12 @@ impl PeerConnection {
 }
 
 /// RFC 5764, Section 4.2: both directions' keys, the client's first.
-fn media_keys(session: &mut rtp::Session, dtls: &dtls::Connection, profile: dtls::SrtpProfile) {
+fn media_keys(
+    session: &mut rtp::Session,
+    dtls: &dtls::Connection,
+    role: DtlsRole,
+    profile: dtls::SrtpProfile,
+) {
     let profile = match profile {
         dtls::SrtpProfile::Aes128CmHmacSha1_80 => srtp::Profile::Aes128CmHmacSha1_80,
         dtls::SrtpProfile::Aes128CmHmacSha1_32 => srtp::Profile::Aes128CmHmacSha1_32,
@@ -206,8 +212,8 @@ fn media_keys(session: &mut rtp::Session, dtls: &dtls::Connection, profile: dtls
         return;
     }
     let Some((client, server)) = srtp::MasterKey::from_keying_material(profile, &material) else { return };
-    match dtls.role() {
-        dtls::Role::Client => session.set_keys(&client, &server),
-        dtls::Role::Server => session.set_keys(&server, &client),
+    match role {
+        DtlsRole::Client => session.set_keys(&client, &server),
+        DtlsRole::Server => session.set_keys(&server, &client),
     }
 }

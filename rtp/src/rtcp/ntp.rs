@@ -1,6 +1,6 @@
 //! NTP's times, as reports carry them.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A wall-clock time: seconds since 1900 in the upper 32 bits, their fraction in the lower. It wraps in February 2036, and
 /// all arithmetic here wraps with it
@@ -12,7 +12,7 @@ impl NtpTime {
     /// The time that is `since` after the beginning of 1970.
     #[must_use]
     pub const fn from_unix(since: Duration) -> Self {
-        Self(UNIX_EPOCH << 32).add(since)
+        Self(SECONDS_TO_1970 << 32).add(since)
     }
 
     /// The time that is `elapsed` after this one.
@@ -40,6 +40,13 @@ impl NtpTime {
     #[must_use]
     pub const fn middle(self) -> NtpShort {
         NtpShort((self.0 >> 16 & 0xffff_ffff) as u32)
+    }
+}
+
+impl From<SystemTime> for NtpTime {
+    /// What lies before 1970 is its beginning.
+    fn from(time: SystemTime) -> Self {
+        Self::from_unix(time.duration_since(UNIX_EPOCH).unwrap_or_default())
     }
 }
 
@@ -78,4 +85,4 @@ const fn to_duration(units: u64) -> Duration {
 const NANOS: u64 = 1_000_000_000;
 
 /// Seconds from 1900 to 1970.
-const UNIX_EPOCH: u64 = 2_208_988_800;
+const SECONDS_TO_1970: u64 = 2_208_988_800;

@@ -1,14 +1,14 @@
 //! Received RTCP.
 
 use super::Session;
+use super::demux::Route;
+use crate::cc::Told;
 use crate::event::{Discard, Event, KeyFrameRequest};
-use crate::rtcp::{self, Packet, ReportBlock, SenderInfo};
-use crate::slab::Key;
+use crate::rtcp::{self, Packet, PacketStatus, ReportBlock, SenderInfo};
 use crate::stream::ReceiverId;
 use crate::stream::key_frame::Demand;
 use crate::stream::recv::LastSenderReport;
 use crate::{SequenceNumber, Ssrc};
-use super::demux::Route;
 use std::time::Instant;
 
 impl Session {
@@ -66,21 +66,22 @@ impl Session {
             Packet::Fir(fir) => {
                 let sender = fir.sender;
                 for entry in fir.entries() {
-                    let demand = Demand::Fir { sender, sequence: entry.sequence };
+                    let demand = Demand::Fir { from: sender, sequence: entry.sequence };
                     self.key_frame_asked(now, entry.ssrc, demand, KeyFrameRequest::Fir);
                 }
             }
             Packet::Lrr(lrr) => {
                 for entry in lrr.entries() {
-                    let kind = KeyFrameRequest::Lrr {
-                        temporal: entry.target.temporal,
-                        spatial: entry.target.layer,
-                    };
-                    let demand = Demand::Fir { sender: lrr.sender, sequence: entry.sequence };
+                    let kind =
+                        KeyFrameRequest::Lrr { temporal: entry.target.temporal, spatial: entry.target.layer };
+                    let demand = Demand::Fir { from: lrr.sender, sequence: entry.sequence };
                     self.key_frame_asked(now, entry.ssrc, demand, kind);
                 }
             }
-            Packet::TransportFeedback(feedback) => self.history.transport_feedback(feedback),
+            Packet::TransportFeedback(feedback) => {
+                // What becomes of each packet is for congestion control to use; the record counts it.
+                self.history.feedback(now, feedback.statuses().map(told), |_| {});
+            }
             // What estimates a rate is for congestion control, and the rest says nothing that is acted on.
             _ => {}
         }
@@ -112,7 +113,7 @@ impl Session {
         let remote = &mut stream.counters.remote;
         remote.arrival = Some(now);
         remote.fraction_lost = block.fraction_lost;
-        remote.cumulative_lost = block.cumulative_lost;
+        remote.cumulative_lost = block.cumulative_lost.into();
         remote.jitter = block.jitter;
         if let Some(round_trip) = block.round_trip(arrival) {
             remote.round_trip = Some(round_trip);
@@ -173,3 +174,12 @@ impl Session {
 
 /// The most packets that wait to be sent again.
 const MAX_REPAIRS: usize = 2048;
+
+fn told((sequence, status): (SequenceNumber, PacketStatus)) -> (SequenceNumber, Told) {
+    let told = match status {
+        PacketStatus::NotReceived => Told::Missing,
+        PacketStatus::Received => Told::Received,
+        PacketStatus::ReceivedAt(time) => Told::ReceivedAt(time.0),
+    };
+    (sequence, told)
+}

@@ -52,7 +52,8 @@ impl Demux {
     }
 
     pub(super) fn names<'a>(&self, packet: &Packet<'a>) -> Names<'a> {
-        let text = |kind| packet.extensions().value(&self.ids, kind).and_then(|value| str::from_utf8(value).ok());
+        let text =
+            |kind| packet.extensions().value(&self.ids, kind).and_then(|value| str::from_utf8(value).ok());
         Names { mid: text(Kind::Mid), rid: text(Kind::Rid), repaired_rid: text(Kind::RepairedRid) }
     }
 

@@ -118,7 +118,7 @@ impl Session {
             let missed = of_stream.iter().filter(|(_, sequence)| stream.misses(*sequence));
             let mut numbers = missed.map(|(_, sequence)| sequence.wire()).peekable();
             let media = stream.ssrc;
-            let written = compound.packet(|out, room| Nack::write(out, room, reporter, media, &mut numbers));
+            let written = compound.packet(|out, room| Nack::write(out, reporter, media, &mut numbers, room));
             drop(numbers);
             stream.counters.nacks += u64::from(written.is_some());
         }
@@ -137,7 +137,7 @@ impl Session {
                 stream.counters.plis += 1;
             } else if feedback.fir {
                 let entry = FirEntry { ssrc: media, sequence: request.sequence };
-                compound.packet(|out, room| Fir::write(out, room, reporter, std::iter::once(entry)));
+                compound.packet(|out, room| Fir::write(out, reporter, std::iter::once(entry), room));
                 stream.counters.firs += 1;
             }
         }

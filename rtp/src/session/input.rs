@@ -5,8 +5,8 @@
 //! 3. A retransmission becomes the packet that it repairs (RFC 4588, Section 4).
 //! 4. The stream counts it, misses what lies before it, and makes frames of it.
 
-use super::demux::{Demux, Names, Route};
 use super::Session;
+use super::demux::{Demux, Names, Route};
 use crate::event::{Discard, Event};
 use crate::extension::{Kind, Set};
 use crate::packet::{self, Header};
@@ -145,9 +145,8 @@ impl Session {
         let rid = names.rid.filter(|rid| {
             state.is_some_and(|state| state.section.rids.iter().any(|one| one.as_ref() == *rid))
         });
-        let source = state.and_then(|state| {
-            state.section.sources.iter().find(|source| source.ssrc == header.ssrc)
-        });
+        let source =
+            state.and_then(|state| state.section.sources.iter().find(|source| source.ssrc == header.ssrc));
         let repair_ssrc = source.and_then(|source| source.repair);
         let frames = state.and_then(|state| state.frames.clone());
         let key = self.receivers.insert(|key| {
@@ -269,7 +268,7 @@ impl Session {
         let state = self.sections.get(&stream.section).ok_or(Discard::NoSection)?;
         let extensions = clear.packet.extensions();
         if stream.jitter.is_some() {
-            let set = Set::of(&extensions, &state.ids, is_of_media, &mut self.prefixes);
+            let set = Set::of(extensions, &state.ids, is_of_media, &mut self.prefixes);
             stream.buffer(
                 now,
                 Incoming {
@@ -318,7 +317,7 @@ impl Session {
             }
             self.frames.push_back(frame);
         }
-        if jitter.wants_key_frame() {
+        if jitter.take_wants_key_frame() {
             stream.key_frames.request(now);
         }
         let due = stream.deadline();
@@ -332,7 +331,9 @@ impl Session {
     /// What waited long enough for what is missing.
     pub(super) fn poll_jitter_buffers(&mut self, now: Instant) {
         let mut waiting = std::mem::take(&mut self.keys_scratch);
-        waiting.extend(self.receivers.iter().filter(|stream| stream.jitter.is_some()).map(|stream| Key(stream.id.0)));
+        waiting.extend(
+            self.receivers.iter().filter(|stream| stream.jitter.is_some()).map(|stream| Key(stream.id.0)),
+        );
         for key in waiting.drain(..) {
             self.take_frames(now, key);
         }

@@ -60,10 +60,8 @@ pub struct Session {
     repairs: VecDeque<(Key, SequenceNumber)>,
     fragments: VecDeque<Fragment>,
     prefixes: BytesMut,
-    transport_sequence: u16,
     history: cc::History,
     arrivals: Option<cc::Arrivals>,
-    feedback_count: u8,
     schedule: Schedule,
     pending: feedback::Pending,
     /// When the first of the receivers has something due, or sooner.
@@ -129,10 +127,8 @@ impl Session {
             repairs: VecDeque::new(),
             fragments: VecDeque::new(),
             prefixes: BytesMut::new(),
-            transport_sequence: 0,
-            history: cc::History::new(),
+            history: cc::History::default(),
             arrivals: None,
-            feedback_count: 0,
             pending: feedback::Pending::default(),
             streams_due: None,
             demands_due: None,
@@ -201,7 +197,8 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.keys.as_ref()?;
         let scheduled = Some(self.schedule.next()).filter(|_| !self.pending.scheduled && self.speaks());
-        let arrivals = self.arrivals.as_ref().and_then(cc::Arrivals::deadline).filter(|_| !self.pending.arrivals);
+        let arrivals =
+            self.arrivals.as_ref().and_then(cc::Arrivals::deadline).filter(|_| !self.pending.arrivals);
         let due = [self.streams_due, scheduled, arrivals, self.idle_due, self.demands_due];
         due.into_iter().flatten().min()
     }

@@ -176,8 +176,9 @@ impl Session {
         let state = self.sections.get(&stream.section)?;
         let (header, index) = repair.unwrap_or_else(|| (media_header(stream, sent), sent.sequence));
         let start = out.len();
-        let own = Own { ntp, transport: SequenceNumber(self.transport_sequence), repair: repair.is_some() };
-        let header_len = packet::write(out, &header, &[], |writer| extensions(writer, stream, state, sent, &own));
+        let own = Own { ntp, transport: self.history.next_sequence(), repair: repair.is_some() };
+        let header_len =
+            packet::write(out, &header, &[], |writer| extensions(writer, stream, state, sent, &own));
         if repair.is_some() {
             out.extend_from_slice(&sent.sequence.wire().0.to_be_bytes());
         }
@@ -191,8 +192,7 @@ impl Session {
         }
         let len = out.len() - start;
         if state.section.extensions.id(Kind::TransportSequence).is_some() {
-            self.history.sent(own.transport, now, len, header.ssrc);
-            self.transport_sequence = self.transport_sequence.wrapping_add(1);
+            self.history.sent(now, u32::try_from(len).unwrap_or(u32::MAX), header.ssrc);
         }
         Some(len)
     }
@@ -215,7 +215,13 @@ fn media_header(stream: &SendStream, sent: &SentPacket) -> Header {
     }
 }
 
-fn extensions(writer: &mut Writer<'_>, stream: &SendStream, state: &SectionState, sent: &SentPacket, own: &Own) {
+fn extensions(
+    writer: &mut Writer<'_>,
+    stream: &SendStream,
+    state: &SectionState,
+    sent: &SentPacket,
+    own: &Own,
+) {
     let ids = &*state.ids;
     // RFC 8852, Section 3.1: until the receiver has surely learnt what the source is.
     let known = if own.repair { stream.repair_known } else { stream.known };
@@ -229,7 +235,7 @@ fn extensions(writer: &mut Writer<'_>, stream: &SendStream, state: &SectionState
         }
     }
     if ids.id(Kind::AbsSendTime).is_some() {
-        writer.typed(ids, &AbsSendTime::from_ntp(own.ntp));
+        writer.typed(ids, &AbsSendTime::from_ntp(own.ntp.0));
     }
     writer.value(ids, Kind::TransportSequence, &own.transport.0.to_be_bytes());
     write_set(writer, ids, &sent.extensions);

@@ -2,7 +2,9 @@
 
 use super::Session;
 use super::feedback::Pending;
-use crate::rtcp::{Bye, Compound, Due, SenderInfo, Source, TransportFeedback, TransportFeedbackHeader};
+use crate::rtcp::{
+    ArrivalTime, Bye, Compound, Due, SenderInfo, Source, TransportFeedback, TransportFeedbackHeader,
+};
 use crate::{Ssrc, Timestamp};
 use std::time::{Duration, Instant};
 
@@ -11,11 +13,17 @@ const SENDING: Duration = Duration::from_secs(5);
 
 impl Session {
     /// Appends a compound of at most `max_len` bytes, the tag and index of SRTCP included; returns its length without them.
-    pub(super) fn write_compound(&mut self, now: Instant, due: Due, max_len: usize, out: &mut Vec<u8>) -> usize {
+    pub(super) fn write_compound(
+        &mut self,
+        now: Instant,
+        due: Due,
+        max_len: usize,
+        out: &mut Vec<u8>,
+    ) -> usize {
         let Some(keys) = &self.keys else { return 0 };
         let max_len = max_len.saturating_sub(keys.sender.profile().rtcp_overhead());
         // RFC 5506, Section 4.2.1: only feedback, and only where it was agreed on.
-        let reduced = due == Due::Early && self.sections.values().all(|state| state.section.reduced_size);
+        let reduced = due == Due::Feedback && self.sections.values().all(|state| state.section.reduced_size);
         let mut compound =
             if reduced { Compound::reduced_size(out, max_len) } else { Compound::full(out, max_len) };
         if !reduced {
@@ -24,7 +32,7 @@ impl Session {
         let reporter = self.reporter(now);
         self.write_nacks(reporter, &mut compound);
         self.write_key_frame_requests(reporter, &mut compound);
-        self.write_arrivals(reporter, &mut compound);
+        self.write_arrivals(now, reporter, &mut compound);
         let Pending { goodbyes, .. } = &mut self.pending;
         if !goodbyes.is_empty() {
             compound.packet(|out, _| Bye::write(out, goodbyes.iter().copied(), b""));
@@ -76,11 +84,8 @@ impl Session {
         for (index, (ssrc, info)) in sources.iter().enumerate() {
             let source = Source { ssrc: *ssrc, info: *info, cname: cname.as_bytes() };
             let reports = regular && index == 0;
-            let mut blocks = self
-                .receivers
-                .iter_mut()
-                .filter(|stream| reports && !stream.reported)
-                .map(|stream| {
+            let mut blocks =
+                self.receivers.iter_mut().filter(|stream| reports && !stream.reported).map(|stream| {
                     stream.reported = true;
                     stream.report(now)
                 });
@@ -93,16 +98,20 @@ impl Session {
     }
 
     /// When packets arrived, for the sender's congestion control.
-    fn write_arrivals(&mut self, reporter: Ssrc, compound: &mut Compound<'_>) {
+    fn write_arrivals(&mut self, now: Instant, reporter: Ssrc, compound: &mut Compound<'_>) {
         if !std::mem::take(&mut self.pending.arrivals) {
             return;
         }
         let Some(media) = self.receivers.iter().next().map(|stream| stream.ssrc) else { return };
         let Some(arrivals) = &mut self.arrivals else { return };
-        let header = TransportFeedbackHeader { sender: reporter, media, feedback_count: self.feedback_count };
-        let written = compound.packet(|out, room| arrivals.write(out, room, header));
-        if written.is_some() {
-            self.feedback_count = self.feedback_count.wrapping_add(1);
+        let Some(report) = arrivals.pending() else { return };
+        let feedback_count = report.feedback_count;
+        let header = TransportFeedbackHeader { sender: reporter, media, feedback_count };
+        let times = report.arrivals.map(|(sequence, since)| (sequence, ArrivalTime::since_epoch(since)));
+        let written =
+            compound.packet(|out, room| TransportFeedback::write(out, header, report.base, times, room));
+        if let Some(Some(reported)) = written {
+            arrivals.reported(now, reported.next);
         }
     }
 }

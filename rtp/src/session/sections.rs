@@ -62,9 +62,10 @@ impl Session {
         self.sections.insert(id, SectionState { section, ids, frames });
         self.merge_ids();
         let Some(state) = self.sections.get(&id) else { return };
-        let gone = self.receivers.iter().filter(|stream| {
-            stream.section == id && !state.section.takes(stream.format.payload_type)
-        });
+        let gone = self
+            .receivers
+            .iter()
+            .filter(|stream| stream.section == id && !state.section.takes(stream.format.payload_type));
         let gone: Vec<ReceiverId> = gone.map(|stream| stream.id).collect();
         for stream in self.senders.iter_mut().filter(|stream| stream.section == id) {
             stream.format = stream.format.and_then(|format| state.section.send_format(format.payload_type));
@@ -97,8 +98,7 @@ impl Session {
         let Some(state) = self.sections.get_mut(&id) else { return };
         state.frames = frames;
         for stream in self.receivers.iter_mut().filter(|stream| stream.section == id) {
-            stream.jitter =
-                state.frames.clone().map(|config| Box::new(JitterBuffer::new(stream.id, config)));
+            stream.jitter = state.frames.clone().map(|config| Box::new(JitterBuffer::new(stream.id, config)));
         }
     }
 
@@ -142,7 +142,8 @@ impl Session {
     fn draw_sources(&mut self) -> (Ssrc, Ssrc) {
         let mut draw = |other: Option<Ssrc>| loop {
             let ssrc = Ssrc(self.random.next_u32());
-            let taken = self.ours.contains_key(&ssrc) || self.demux.route(ssrc).is_some() || other == Some(ssrc);
+            let taken =
+                self.ours.contains_key(&ssrc) || self.demux.route(ssrc).is_some() || other == Some(ssrc);
             if !taken {
                 return ssrc;
             }

@@ -85,14 +85,7 @@ impl OutgoingPacket {
     /// A packet with the next sequence number.
     #[must_use]
     pub fn new(payload_type: PayloadType, timestamp: u32, payload: Bytes) -> Self {
-        Self {
-            payload_type,
-            sequence: None,
-            timestamp,
-            marker: false,
-            extensions: Set::default(),
-            payload,
-        }
+        Self { payload_type, sequence: None, timestamp, marker: false, extensions: Set::default(), payload }
     }
 }
 

@@ -166,7 +166,13 @@ impl ReceiveStream {
         wire.extend(self.reception.highest())
     }
 
-    pub(crate) fn note_missing(&mut self, sequence: ExtendedSequence, now: Instant, repaired: bool, round_trip: Option<Duration>) {
+    pub(crate) fn note_missing(
+        &mut self,
+        sequence: ExtendedSequence,
+        now: Instant,
+        repaired: bool,
+        round_trip: Option<Duration>,
+    ) {
         if !self.format.feedback.nack {
             return;
         }
@@ -181,7 +187,7 @@ impl ReceiveStream {
     pub(crate) fn buffer(&mut self, now: Instant, incoming: Incoming<'_>) {
         let Some(jitter) = &mut self.jitter else { return };
         let _ = jitter.insert(now, incoming);
-        if let (Some(useless), Some(nack)) = (jitter.missing_is_useless_before(), &mut self.nack) {
+        if let (Some(useless), Some(nack)) = (jitter.take_useless_before(), &mut self.nack) {
             nack.skip_before(useless);
         }
     }
@@ -204,8 +210,9 @@ impl ReceiveStream {
             highest_sequence: report.extended_highest,
             jitter: report.jitter,
             last_sr: last.map_or_else(Default::default, |last| last.ntp.middle()),
-            delay_since_last_sr: last
-                .map_or_else(Default::default, |last| NtpShort::from_duration(now.saturating_duration_since(last.arrival))),
+            delay_since_last_sr: last.map_or_else(Default::default, |last| {
+                NtpShort::from_duration(now.saturating_duration_since(last.arrival))
+            }),
         }
     }
 }

@@ -157,7 +157,11 @@ impl SendStream {
     }
 
     /// A packet of the application's.
-    pub(crate) fn packet(&mut self, packet: &OutgoingPacket, format: Format) -> Result<SentPacket, SendErrorKind> {
+    pub(crate) fn packet(
+        &mut self,
+        packet: &OutgoingPacket,
+        format: Format,
+    ) -> Result<SentPacket, SendErrorKind> {
         let sequence = self.take(packet.sequence.unwrap_or_else(|| self.next()))?;
         self.format = Some(format);
         Ok(SentPacket {
@@ -189,7 +193,11 @@ impl SendStream {
         cut.map_err(SendErrorKind::Frame)
     }
 
-    pub(crate) fn fragment(&mut self, frame: &OutgoingFrame, fragment: Fragment) -> Result<SentPacket, SendErrorKind> {
+    pub(crate) fn fragment(
+        &mut self,
+        frame: &OutgoingFrame,
+        fragment: Fragment,
+    ) -> Result<SentPacket, SendErrorKind> {
         let Fragment { prefix, body, last } = fragment;
         let video = self.format.is_some_and(|format| format.codec.is_video());
         Ok(SentPacket {
@@ -227,7 +235,8 @@ impl SendStream {
         let rid = self.rid.as_ref().filter(|_| id(Kind::Rid)).map_or(0, |rid| rid.len() + 2);
         let times = [(Kind::AbsSendTime, 5), (Kind::TransportSequence, 4)];
         let times: usize = times.iter().filter(|(kind, _)| id(*kind)).map(|(_, len)| len).sum();
-        let own: usize = extensions.iter().filter(|(kind, _)| id(*kind)).map(|(_, value)| value.len() + 2).sum();
+        let own: usize =
+            extensions.iter().filter(|(kind, _)| id(*kind)).map(|(_, value)| value.len() + 2).sum();
         let elements = mid + rid + times + own;
         FIXED + if elements == 0 { 0 } else { 4 + elements.next_multiple_of(4) } + ORIGINAL_SEQUENCE
     }
