@@ -137,12 +137,14 @@ impl Ids {
     }
 
     /// The kind's id, 1 to 255.
+    #[inline]
     #[must_use]
     pub fn id(&self, kind: Kind) -> Option<u8> {
         self.ids.get(usize::from(kind.number())).copied().filter(|id| *id != 0)
     }
 
     /// The kind that an id stands for.
+    #[inline]
     #[must_use]
     pub fn kind(&self, id: u8) -> Option<Kind> {
         let number = self.kinds.get(usize::from(id))?.checked_sub(1)?;
