@@ -17,33 +17,33 @@ pub enum Kind {
     /// The encoding that a repair packet repairs, as text
     /// ([RFC 8852, Section 3.3](https://www.rfc-editor.org/rfc/rfc8852#section-3.3)).
     RepairedRid,
-    /// A number that all packets of a transport share.
+    /// A number that all packets of a transport share: [`TransportSequence`](super::TransportSequence).
     TransportSequence,
-    /// When the packet left.
+    /// When the packet left: [`AbsSendTime`](super::AbsSendTime).
     AbsSendTime,
-    /// When the frame was captured.
+    /// When the frame was captured: [`AbsCaptureTime`](super::AbsCaptureTime).
     AbsCaptureTime,
-    /// When the packet left, in ticks from its timestamp.
+    /// When the packet left, in ticks from its timestamp: [`TransmissionOffset`](super::TransmissionOffset).
     TransmissionOffset,
-    /// How loud the packet is.
+    /// How loud the packet is: [`AudioLevel`](super::AudioLevel).
     AudioLevel,
-    /// How loud each contributing source is.
+    /// How loud each contributing source is: [`CsrcAudioLevels`](super::CsrcAudioLevels).
     CsrcAudioLevel,
-    /// How to turn the picture.
+    /// How to turn the picture: [`VideoOrientation`](super::VideoOrientation).
     VideoOrientation,
-    /// How long the receiver should hold a frame.
+    /// How long the receiver should hold a frame: [`PlayoutDelay`](super::PlayoutDelay).
     PlayoutDelay,
-    /// Whether the video shows a screen.
+    /// Whether the video shows a screen: [`VideoContentType`](super::VideoContentType).
     VideoContentType,
-    /// When the frame passed each step of the sender.
+    /// When the frame passed each step of the sender: [`VideoTiming`](super::VideoTiming).
     VideoTiming,
-    /// The picture's colours.
+    /// The picture's colours: [`ColorSpace`](super::ColorSpace).
     ColorSpace,
-    /// The frame's bounds and layers.
+    /// The frame's bounds and layers: [`FrameMarking`](super::FrameMarking).
     FrameMarking,
-    /// What the frame depends on.
+    /// What the frame depends on: [`DependencyDescriptor`](super::dependency_descriptor::DependencyDescriptor).
     DependencyDescriptor,
-    /// Which layers are sent, at which rates.
+    /// Which layers are sent, at which rates: [`VideoLayersAllocation`](super::VideoLayersAllocation).
     VideoLayersAllocation,
 }
 
@@ -137,12 +137,14 @@ impl Ids {
     }
 
     /// The kind's id, 1 to 255.
+    #[inline]
     #[must_use]
     pub fn id(&self, kind: Kind) -> Option<u8> {
         self.ids.get(usize::from(kind.number())).copied().filter(|id| *id != 0)
     }
 
     /// The kind that an id stands for.
+    #[inline]
     #[must_use]
     pub fn kind(&self, id: u8) -> Option<Kind> {
         let number = self.kinds.get(usize::from(id))?.checked_sub(1)?;

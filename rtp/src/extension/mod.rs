@@ -3,13 +3,26 @@
 //! [`Extensions`] reads the elements of a received packet, [`Writer`] appends those of one to be sent, [`Ids`] maps kinds to
 //! the ids of a media section, and a [`Set`] holds elements apart from any packet.
 
+mod audio;
+mod color_space;
+pub mod dependency_descriptor;
 mod kind;
+mod layers_allocation;
 mod set;
+mod time;
+mod video;
 mod view;
 mod writer;
 
+pub use audio::{AudioLevel, CsrcAudioLevels};
+pub use color_space::{ColorSpace, HdrMetadata};
 pub use kind::{Ids, Kind};
+pub use layers_allocation::{Layer, Picture, VideoLayersAllocation};
 pub use set::{Builder, Iter, Set};
+pub use time::{
+    AbsCaptureTime, AbsSendTime, PlayoutDelay, TransmissionOffset, TransportSequence, VideoTiming,
+};
+pub use video::{FrameLayer, FrameMarking, Rotation, VideoContentType, VideoOrientation};
 pub use view::Extensions;
 pub use writer::Writer;
 

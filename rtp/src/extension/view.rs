@@ -56,6 +56,7 @@ impl<'a> Extensions<'a> {
 impl<'a> Iterator for Extensions<'a> {
     type Item = (u8, &'a [u8]);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let element = if self.two_byte { two_byte(self.rest) } else { one_byte(self.rest) };
         let (id, value, rest) = element.unwrap_or_default();

@@ -53,6 +53,7 @@ impl<'o> Writer<'o> {
     }
 
     /// Appends a typed element. Returns whether it was written, as [`Writer::value`] does.
+    #[inline]
     pub fn typed<V: Value>(&mut self, ids: &Ids, value: &V) -> bool {
         let Some(id) = ids.id(V::KIND) else { return false };
         let begun = self.element(ids.form(), id, value.wire_len());
@@ -70,6 +71,7 @@ impl<'o> Writer<'o> {
     }
 
     /// Writes what stands before a value of `len` bytes, if an element of that length can be written.
+    #[inline]
     fn element(&mut self, form: Form, id: u8, len: usize) -> bool {
         let Ok(len) = u8::try_from(len) else { return false };
         let fits_one_byte = id <= ONE_BYTE_IDS && (1..=16).contains(&len);
@@ -80,8 +82,7 @@ impl<'o> Writer<'o> {
         // RFC 8285, Section 4.1.2: one form in a packet, and the two-byte one only where an element needs it.
         let two_byte = !fits_one_byte || form == Form::TwoByte || self.state == State::TwoByte;
         if two_byte {
-            self.turn_to_two_byte();
-            self.out.extend_from_slice(&[id, len]);
+            self.two_byte_head(id, len);
         } else {
             if self.state == State::Nothing {
                 self.begin(ONE_BYTE_PROFILE);
@@ -92,15 +93,17 @@ impl<'o> Writer<'o> {
         true
     }
 
+    #[inline]
     fn begin(&mut self, profile: u16) {
         let [p0, p1] = profile.to_be_bytes();
         self.out.extend_from_slice(&[p0, p1, 0, 0]);
     }
 
-    /// Turns what is written into the two-byte form.
-    fn turn_to_two_byte(&mut self) {
+    /// The two bytes before a value; what is written already, if anything, is turned into the two-byte form.
+    #[cold]
+    fn two_byte_head(&mut self, id: u8, len: u8) {
         match self.state {
-            State::TwoByte => return,
+            State::TwoByte => {}
             State::Nothing => self.begin(TWO_BYTE_PROFILE),
             State::OneByte => {
                 let [p0, p1] = TWO_BYTE_PROFILE.to_be_bytes();
@@ -117,16 +120,19 @@ impl<'o> Writer<'o> {
             }
         }
         self.state = State::TwoByte;
+        self.out.extend_from_slice(&[id, len]);
     }
 
     /// Pads to a whole word and writes the length. Returns whether there is an extension.
+    #[inline]
     pub(crate) fn finish(self) -> bool {
         if self.state == State::Nothing {
             return false;
         }
         // RFC 8285, Section 4.1.2: bytes of padding fill the last word.
-        let len = (self.out.len() - self.start).next_multiple_of(4);
-        self.out.resize(self.start + len, 0);
+        let written = self.out.len() - self.start;
+        let len = written.next_multiple_of(4);
+        self.out.extend_from_slice([0; 3].get(..len - written).unwrap_or_default());
         let words = u16::try_from((len - HEAD) / 4).unwrap_or(u16::MAX);
         if let Some(field) = self.out.get_mut(self.start + 2..self.start + HEAD) {
             field.copy_from_slice(&words.to_be_bytes());

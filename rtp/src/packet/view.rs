@@ -22,6 +22,7 @@ impl<'a> Packet<'a> {
     ///
     /// # Errors
     /// A [`Discard`] when a length in it, the padding's included, does not fit.
+    #[inline]
     pub fn parse(packet: &'a [u8]) -> Result<Self, Discard> {
         let (head, rest) = Head::split(packet)?;
         if head.fixed[0] & PADDING == 0 {
@@ -145,6 +146,7 @@ struct Head<'a> {
 
 impl<'a> Head<'a> {
     /// The header, and what follows it.
+    #[inline]
     fn split(packet: &'a [u8]) -> Result<(Self, &'a [u8]), Discard> {
         let (fixed, rest) = packet.split_first_chunk::<FIXED_HEADER_LEN>().ok_or(Discard::TooShort)?;
         if fixed[0] >> 6 != VERSION {
