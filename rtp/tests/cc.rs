@@ -123,8 +123,8 @@ fn a_jump_over_thousands_begins_anew() {
         assert_eq!(told.last(), Some(&(number, 1)));
         assert!(number.wrapping_sub(base) < 8192);
     }
-    // Back by half of all numbers is back.
-    arrivals.received(SequenceNumber(40_000), start + MS);
+    // Ahead by more than half of all numbers is back.
+    arrivals.received(SequenceNumber(45_000), start + MS);
     assert_eq!(arrivals.stats().too_late, 1);
 }
 
@@ -149,6 +149,8 @@ fn one_source_tells_the_first_copy_s_time_and_congestion_that_any_copy_met() {
     assert_eq!(told(&source), Some((65_535, vec![Some(at(1, 3)), None, Some(at(2, 2))])));
     assert!(source.received(ExtendedSequence(65_536), at(30, 0)));
     assert_eq!(told(&source).unwrap().1[1], Some(at(30, 0)));
+    assert!(source.received(ExtendedSequence(u64::MAX), at(40, 0)));
+    assert_eq!(told(&source), Some((u16::MAX, vec![Some(at(40, 0))])));
 }
 
 /// Sends `count` packets of 100 bytes, one each millisecond.

@@ -69,17 +69,17 @@ impl Work {
                 self.source.received(sequence, SourceArrival { at: now, ecn: 0 });
             }
             if self.arrivals.deadline().is_some_and(|deadline| deadline <= now) {
-                let report = self.arrivals.pending().unwrap();
+                let arrivals = self.arrivals.pending().unwrap().arrivals;
                 let received = &mut self.received;
-                let told = report.arrivals.map(|(number, at)| {
+                let told = arrivals.map(|(number, at)| {
                     (number, Told::ReceivedAt(u32::try_from(at.as_micros() / 250 & 0xffff_ffff).unwrap()))
                 });
                 self.history.feedback(now, told, |outcome| {
                     *received += u64::from(matches!(outcome.fate, Fate::Received { arrival: Some(_), .. }));
                 });
                 self.arrivals.reported(now, number.add(1));
-                let (_, packets) = self.source.pending().unwrap();
-                let count = u16::try_from(packets.count()).unwrap();
+                let count = self.source.pending().map_or(0, |(_, packets)| packets.count());
+                let count = u16::try_from(count).unwrap();
                 self.source.reported(now, count);
             }
         }

@@ -3,6 +3,7 @@
 use super::timer::FeedbackTimer;
 use super::window::{Place, Window};
 use crate::{ExtendedSequence, SequenceNumber};
+use std::collections::vec_deque;
 use std::time::{Duration, Instant};
 
 /// When the packets of one transport arrived, by their transport-wide sequence numbers, until that was reported
@@ -36,13 +37,20 @@ pub struct ArrivalsStats {
 
 /// What the next report is made of.
 #[derive(Debug, Clone)]
-pub struct PendingReport<I> {
+pub struct PendingReport<'a> {
     /// The number of the first packet to report on, whether it arrived or not.
     pub base: SequenceNumber,
     /// Goes up by one with each report.
     pub feedback_count: u8,
     /// The packets that arrived, in the order of their numbers, each with the time since the record began.
-    pub arrivals: I,
+    pub arrivals: PendingArrivals<'a>,
+}
+
+/// The packets of a [`PendingReport`].
+#[derive(Debug, Clone)]
+pub struct PendingArrivals<'a> {
+    slots: vec_deque::Iter<'a, Option<Duration>>,
+    next: u64,
 }
 
 impl Arrivals {
@@ -89,15 +97,13 @@ impl Arrivals {
 
     /// What the next report is made of. `None` when all was told.
     #[must_use]
-    pub fn pending(
-        &self,
-    ) -> Option<PendingReport<impl Iterator<Item = (SequenceNumber, Duration)> + Clone + use<'_>>> {
+    pub fn pending(&self) -> Option<PendingReport<'_>> {
         let (base, slots) = self.window.pending()?;
-        let arrivals = (base..).zip(slots).filter_map(|(number, arrival)| {
-            let wire = ExtendedSequence(number).wire();
-            arrival.map(|arrival| (wire, arrival))
-        });
-        Some(PendingReport { base: ExtendedSequence(base).wire(), feedback_count: self.count, arrivals })
+        Some(PendingReport {
+            base: ExtendedSequence(base).wire(),
+            feedback_count: self.count,
+            arrivals: PendingArrivals { slots, next: base },
+        })
     }
 
     /// A report left that ends before `next`. What it did not hold is due at once.
@@ -116,6 +122,21 @@ impl Arrivals {
     #[must_use]
     pub const fn stats(&self) -> ArrivalsStats {
         self.stats
+    }
+}
+
+impl Iterator for PendingArrivals<'_> {
+    type Item = (SequenceNumber, Duration);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let slot = self.slots.next()?;
+            let number = ExtendedSequence(self.next).wire();
+            self.next = self.next.saturating_add(1);
+            if let Some(arrival) = *slot {
+                return Some((number, arrival));
+            }
+        }
     }
 }
 

@@ -50,7 +50,7 @@ impl SourceArrivals {
         &self,
     ) -> Option<(SequenceNumber, impl Iterator<Item = Option<SourceArrival>> + Clone + use<'_>)> {
         let (begin, slots) = self.window.pending()?;
-        Some((ExtendedSequence(begin).wire(), slots))
+        Some((ExtendedSequence(begin).wire(), slots.copied()))
     }
 
     /// A report of the first `count` pending packets left. Tells whether more are to be reported.

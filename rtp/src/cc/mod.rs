@@ -6,7 +6,7 @@ mod history;
 mod timer;
 mod window;
 
-pub use arrivals::{Arrivals, ArrivalsStats, PendingReport};
+pub use arrivals::{Arrivals, ArrivalsStats, PendingArrivals, PendingReport};
 pub use arrivals_by_source::{SourceArrival, SourceArrivals};
 pub use history::{Fate, History, HistoryStats, Outcome, Told};
 pub use timer::FeedbackTimer;

@@ -1,6 +1,6 @@
 //! Numbered packets that arrived, those that were reported and those that are to be.
 
-use std::collections::VecDeque;
+use std::collections::{VecDeque, vec_deque};
 
 /// The latest numbers and what is known of each that arrived. The numbers from `unreported` on are to be reported.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl<T: Copy> Window<T> {
             self.slots.clear();
             (self.first, self.unreported) = (number, number);
         }
-        while self.end() <= number {
+        while self.slots.len() <= self.index(number) {
             self.slots.push_back(None);
         }
         while self.slots.len() > MOST {
@@ -64,9 +64,9 @@ impl<T: Copy> Window<T> {
     }
 
     /// The first number to report, and what is known from there on. `None` when all was reported.
-    pub(super) fn pending(&self) -> Option<(u64, impl Iterator<Item = Option<T>> + Clone)> {
+    pub(super) fn pending(&self) -> Option<(u64, vec_deque::Iter<'_, Option<T>>)> {
         let range = self.slots.range(self.index(self.unreported).min(self.slots.len())..);
-        (self.unreported < self.end()).then(|| (self.unreported, range.copied()))
+        (self.unreported < self.end()).then(|| (self.unreported, range))
     }
 
     /// All numbers below `next` were reported. Those whose records are `old` are forgotten. Tells whether more is to be
