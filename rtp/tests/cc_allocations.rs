@@ -53,7 +53,7 @@ impl Work {
             let lost = SequenceNumber(sequence.wire().0.wrapping_sub(20));
             self.resent += u64::from(self.cache.request(now, lost, Duration::from_millis(80)).is_ok());
 
-            let source = self.next / 1000 % 2 == 0;
+            let source = (self.next / 1000).is_multiple_of(2);
             if self.next % 4 == 3 {
                 self.forwarder.skip(source, sequence);
             } else {
@@ -64,7 +64,7 @@ impl Work {
 
             let number = self.history.next_sequence();
             self.history.sent(now, 1200, Ssrc(1));
-            if self.next % 10 != 0 {
+            if !self.next.is_multiple_of(10) {
                 self.arrivals.received(number, now);
                 self.source.received(sequence, SourceArrival { at: now, ecn: 0 });
             }
@@ -72,7 +72,7 @@ impl Work {
                 let arrivals = self.arrivals.pending().unwrap().arrivals;
                 let received = &mut self.received;
                 let told = arrivals.map(|(number, at)| {
-                    (number, Told::ReceivedAt(u32::try_from(at.as_micros() / 250 & 0xffff_ffff).unwrap()))
+                    (number, Told::ReceivedAt(u32::try_from((at.as_micros() / 250) & 0xffff_ffff).unwrap()))
                 });
                 self.history.feedback(now, told, |outcome| {
                     *received += u64::from(matches!(outcome.fate, Fate::Received { arrival: Some(_), .. }));

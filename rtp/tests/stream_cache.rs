@@ -1,4 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a failing test panics")]
 //! What a sender keeps, and what it sends again.
 
 use duologue_netsim::Network;

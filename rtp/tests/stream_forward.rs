@@ -1,4 +1,3 @@
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test panics")]
 //! One stream out of several.
 
 use duologue_netsim::Network;

@@ -70,7 +70,7 @@ impl Arrivals {
     /// A packet arrived.
     pub fn received(&mut self, sequence: SequenceNumber, arrival: Instant) {
         // The second cycle, so that there are numbers below the first.
-        let highest = self.highest.unwrap_or(ExtendedSequence(CYCLE + u64::from(sequence.0)));
+        let highest = self.highest.unwrap_or_else(|| ExtendedSequence(CYCLE + u64::from(sequence.0)));
         let extended = sequence.extend(highest);
         self.highest = Some(highest.max(extended));
         let count = match self.window.insert(extended.0, arrival.saturating_duration_since(self.epoch)) {

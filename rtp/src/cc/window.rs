@@ -66,7 +66,7 @@ impl<T: Copy> Window<T> {
     /// The first number to report, and what is known from there on. `None` when all was reported.
     pub(super) fn pending(&self) -> Option<(u64, vec_deque::Iter<'_, Option<T>>)> {
         let range = self.slots.range(self.index(self.unreported).min(self.slots.len())..);
-        (self.unreported < self.end()).then(|| (self.unreported, range))
+        (self.unreported < self.end()).then_some((self.unreported, range))
     }
 
     /// All numbers below `next` were reported. Those whose records are `old` are forgotten. Tells whether more is to be
