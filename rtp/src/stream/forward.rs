@@ -148,7 +148,7 @@ impl<S> Source<S> {
 
     /// Marks a number as seen. False if it was, or is too far back to tell.
     fn see(&mut self, number: u64) -> bool {
-        if number.saturating_add(WINDOW) <= self.highest {
+        if self.highest.saturating_sub(number) >= WINDOW {
             return false;
         }
         while self.highest < number {
