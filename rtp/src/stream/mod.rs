@@ -1,1 +1,3 @@
-//! Being built.
+//! Streams of packets: what is measured of one that arrives.
+
+pub mod reception;
