@@ -1,4 +1,9 @@
-//! Streams of packets: what is measured of one that arrives, and what is asked for again.
+//! Streams of packets: what is measured of one that arrives, what is asked for again, and frames put together.
 
+mod blocks;
+pub mod frame;
+pub mod jitter;
 pub mod nack;
 pub mod reception;
+
+pub use frame::{Frame, ReceiverId};
