@@ -206,6 +206,7 @@ fn media_keys(
         dtls::SrtpProfile::Aes128CmHmacSha1_32 => srtp::Profile::Aes128CmHmacSha1_32,
         dtls::SrtpProfile::AeadAes128Gcm => srtp::Profile::AeadAes128Gcm,
         dtls::SrtpProfile::AeadAes256Gcm => srtp::Profile::AeadAes256Gcm,
+        _ => return,
     };
     let mut material = Zeroizing::new(vec![0; profile.keying_material_len()]);
     if dtls.export_keying_material("EXTRACTOR-dtls_srtp", None, &mut material).is_err() {

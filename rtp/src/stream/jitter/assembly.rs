@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::BytesMut;
 
 use super::super::blocks::Blocks;
-use super::super::frame::{Frame, ReceiverId};
+use super::super::{Frame, ReceiverId};
 use super::{Incoming, JitterDiscard};
 use crate::codec::{Codec, Depacketizer, PayloadDiscard};
 use crate::extension::Set;
@@ -111,6 +111,7 @@ impl Assembly {
             last_arrival: building.last_arrival,
             extensions: building.extensions.clone(),
             after_gap: false,
+            captured: None,
         };
         self.building = None;
         Some(Ok(frame))

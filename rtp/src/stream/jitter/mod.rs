@@ -14,7 +14,7 @@ mod window;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::frame::{Frame, ReceiverId};
+use super::{Frame, ReceiverId};
 use crate::codec::{Codec, PayloadDiscard, describe};
 use crate::extension::Set;
 use crate::{ExtendedSequence, ExtendedTimestamp, PayloadType};
