@@ -1,6 +1,7 @@
 //! Arbitrary bytes as payloads of H.264, and as frames: what is packetized comes back unit by unit.
 
-use crate::payloads::{depacketize, nal_units, pieces, round_trip};
+use crate::nal_units::nal_units;
+use crate::payloads::{depacketize, pieces, round_trip};
 use duologue_rtp::codec::{Codec, PacketizationMode};
 
 /// One input: payloads; or, after the greatest length of a packet, a byte stream, or pieces of one.
@@ -8,7 +9,7 @@ pub fn run(data: &[u8]) {
     depacketize(Codec::H264(PacketizationMode::NonInterleaved), data);
     let [first, second, rest @ ..] = data else { return };
     let max_len = usize::from(u16::from_be_bytes([first & 0x0f, *second]));
-    let stream = pieces(rest, |piece| vec![0, 0, 1, 0x60 | piece.first().unwrap_or(&0) % 23 + 1]);
+    let stream = pieces(rest, |piece| vec![0, 0, 1, 0x60 | (piece.first().unwrap_or(&0) % 23 + 1)]);
     for frame in [rest, &stream] {
         for mode in [PacketizationMode::NonInterleaved, PacketizationMode::SingleNalUnit] {
             if let Some(again) = round_trip(Codec::H264(mode), frame, max_len) {

@@ -9,6 +9,7 @@ pub mod h264;
 pub mod h265;
 pub mod ice_agent;
 pub mod ice_grammar;
+pub mod nal_units;
 pub mod payloads;
 pub mod peer_connection;
 pub mod sctp_association;

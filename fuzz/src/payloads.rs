@@ -60,30 +60,6 @@ pub fn round_trip(codec: Codec, frame: &[u8], max_len: usize) -> Option<BytesMut
     Some(again)
 }
 
-/// The NAL units of a byte stream, found in the plainest way.
-pub fn nal_units(stream: &[u8]) -> Vec<Vec<u8>> {
-    let mut units = Vec::new();
-    let mut at = 0;
-    while at < stream.len() {
-        if stream[at..].starts_with(&[0, 0, 1]) {
-            units.push(Vec::new());
-            at += 3;
-        } else {
-            if let Some(unit) = units.last_mut() {
-                unit.push(stream[at]);
-            }
-            at += 1;
-        }
-    }
-    for unit in &mut units {
-        while unit.last() == Some(&0) {
-            unit.pop();
-        }
-    }
-    units.retain(|unit| !unit.is_empty());
-    units
-}
-
 /// Cuts bytes into pieces, each after two bytes of its length, and puts what `begin` gives before each.
 pub fn pieces(mut data: &[u8], mut begin: impl FnMut(&[u8]) -> Vec<u8>) -> Vec<u8> {
     let mut out = Vec::new();

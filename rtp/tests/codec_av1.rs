@@ -6,7 +6,6 @@
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
     unreachable_pub,
-    unused_qualifications,
     reason = "tests, and the fuzz target's body"
 )]
 
@@ -261,7 +260,7 @@ fn a_payload_alone_says_whether_a_frame_may_begin_with_it() {
         assert!(!told(later).starts_frame, "{later:?}");
     }
     assert!(told(&[0x58, 0x08, 0x00]).key_frame, "N says so");
-    let layers = told(&[0x10, 0x34, 0b010_01_000]).layers;
+    let layers = told(&[0x10, 0x34, 0x48]).layers;
     assert_eq!((layers.temporal, layers.spatial), (Some(2), Some(1)));
 }
 

@@ -3,14 +3,13 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     unreachable_pub,
-    unused_qualifications,
     reason = "tests, and the fuzz target's body"
 )]
 
 use corpus::corpus;
 use duologue_rtp::codec::{Codec, Depacketizer, PacketizationMode, PacketizeError, PayloadDiscard, describe};
 use nal_support::{file, hex, packetize, payloads, put_together, put_together_alone, recorded, sweep};
-use payloads::nal_units;
+use nal_units::nal_units;
 use proptest::prelude::*;
 
 #[path = "../../fuzz/src/corpus.rs"]
@@ -18,6 +17,8 @@ mod corpus;
 #[path = "../../fuzz/src/h264.rs"]
 mod h264;
 mod nal_support;
+#[path = "../../fuzz/src/nal_units.rs"]
+mod nal_units;
 #[path = "../../fuzz/src/payloads.rs"]
 mod payloads;
 
@@ -213,7 +214,7 @@ fn an_idr_picture_without_parameter_sets_gets_the_last_ones() {
     assert_eq!(with(&mut depacketizer, &units[1]).0, units[1]);
     // A newer set of the same identifier takes the place of the old.
     let newer = [&pps[..], &[0x55]].concat();
-    with(&mut depacketizer, &[newer.clone()]);
+    with(&mut depacketizer, std::slice::from_ref(&newer));
     let (again, _) = with(&mut depacketizer, &idr);
     assert!(again.contains(&newer) && !again.contains(pps));
 }

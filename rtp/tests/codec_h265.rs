@@ -3,14 +3,13 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     unreachable_pub,
-    unused_qualifications,
     reason = "tests, and the fuzz target's body"
 )]
 
 use corpus::corpus;
 use duologue_rtp::codec::{Codec, Depacketizer, PacketizeError, PayloadDiscard, describe};
 use nal_support::{file, hex, packetize, payloads, put_together, put_together_alone, recorded, sweep};
-use payloads::nal_units;
+use nal_units::nal_units;
 use proptest::prelude::*;
 
 #[path = "../../fuzz/src/corpus.rs"]
@@ -18,6 +17,8 @@ mod corpus;
 #[path = "../../fuzz/src/h265.rs"]
 mod h265;
 mod nal_support;
+#[path = "../../fuzz/src/nal_units.rs"]
+mod nal_units;
 #[path = "../../fuzz/src/payloads.rs"]
 mod payloads;
 
