@@ -3,11 +3,15 @@
 //! A [`Packetizer`] cuts a frame into [`Fragment`]s that share the frame's bytes; a [`Depacketizer`] appends what packets
 //! carry to a frame under construction; [`describe`] reads one payload for those who forward it.
 
+mod annex_b;
 mod av1;
 pub mod g7xx;
 mod h264;
 mod h265;
+mod nal;
 pub mod opus;
+mod parameter_sets;
+mod rbsp;
 pub mod telephone_event;
 pub mod vp8;
 mod vp9;
@@ -168,8 +172,8 @@ impl Packetizer {
             Codec::Vp8 => PacketizerKind::Vp8(vp8::Packetizer::new(random)),
             Codec::Vp9 => PacketizerKind::Vp9(vp9::Packetizer::new(random)),
             Codec::H264(mode) => PacketizerKind::H264(h264::Packetizer::new(mode)),
-            Codec::H265 => PacketizerKind::H265(h265::Packetizer::default()),
-            Codec::Av1 => PacketizerKind::Av1(av1::Packetizer::default()),
+            Codec::H265 => PacketizerKind::H265(h265::Packetizer),
+            Codec::Av1 => PacketizerKind::Av1(av1::Packetizer),
         })
     }
 
