@@ -7,6 +7,7 @@ pub mod dtls_messages;
 pub mod ice_agent;
 pub mod ice_grammar;
 pub mod peer_connection;
+pub mod rtcp;
 pub mod sctp_association;
 pub mod sctp_packet;
 pub mod sdp_negotiator;
