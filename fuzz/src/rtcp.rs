@@ -1,5 +1,7 @@
 //! Arbitrary bytes as RTCP: every view is read to its end, and what can be read is the same once it was written again.
 
+use std::collections::BTreeSet;
+
 use duologue_rtp::rtcp::{
     Bye, CongestionControlFeedbackWriter, Fir, Lrr, Nack, Packet, PacketStatus, ReceiverReport, Remb, Sdes,
     SenderReport, Sli, Tmmbn, Tmmbr, TransportFeedback, Xr, XrBlock, check_compound, packets,
@@ -34,7 +36,9 @@ fn content(packet: &Packet<'_>) -> Option<String> {
         Packet::SenderReport(report) => {
             format!("{} {:?} {:?}", report.ssrc, report.info, report.blocks().collect::<Vec<_>>())
         }
-        Packet::ReceiverReport(report) => format!("{} {:?}", report.ssrc, report.blocks().collect::<Vec<_>>()),
+        Packet::ReceiverReport(report) => {
+            format!("{} {:?}", report.ssrc, report.blocks().collect::<Vec<_>>())
+        }
         Packet::Sdes(sdes) => {
             let chunks = sdes.chunks().map(|chunk| {
                 let items = chunk.items().map(|item| (item.item_type, item.value));
@@ -52,14 +56,24 @@ fn content(packet: &Packet<'_>) -> Option<String> {
             });
             format!("{xr:?} {:?}", contents.collect::<Vec<_>>())
         }
-        Packet::Nack(nack) => format!("{} {} {:?}", nack.sender, nack.media, nack.lost().collect::<Vec<_>>()),
+        // A peer may name a packet twice, or out of order.
+        Packet::Nack(nack) => {
+            let lost = nack.lost().map(|sequence| sequence.0).collect::<BTreeSet<_>>();
+            format!("{} {} {lost:?}", nack.sender, nack.media)
+        }
         Packet::Tmmbr(tmmbr) => {
             let entries: Vec<_> = tmmbr.entries().collect();
-            entries.iter().all(|entry| entry.bit_rate < u64::MAX).then(|| format!("{} {entries:?}", tmmbr.sender))?
+            entries
+                .iter()
+                .all(|entry| entry.bit_rate < u64::MAX)
+                .then(|| format!("{} {entries:?}", tmmbr.sender))?
         }
         Packet::Tmmbn(tmmbn) => {
             let entries: Vec<_> = tmmbn.entries().collect();
-            entries.iter().all(|entry| entry.bit_rate < u64::MAX).then(|| format!("{} {entries:?}", tmmbn.sender))?
+            entries
+                .iter()
+                .all(|entry| entry.bit_rate < u64::MAX)
+                .then(|| format!("{} {entries:?}", tmmbn.sender))?
         }
         Packet::Remb(remb) if remb.bit_rate < u64::MAX => {
             format!("{} {} {:?}", remb.sender, remb.bit_rate, remb.sources().collect::<Vec<_>>())
@@ -74,7 +88,8 @@ fn content(packet: &Packet<'_>) -> Option<String> {
         Packet::Lrr(lrr) => format!("{} {:?}", lrr.sender, lrr.entries().collect::<Vec<_>>()),
         Packet::TransportFeedback(report) => return transport_feedback(report),
         Packet::CongestionControlFeedback(report) => {
-            let streams = report.streams().map(|one| (one.ssrc, one.begin_seq, one.packets().collect::<Vec<_>>()));
+            let streams =
+                report.streams().map(|one| (one.ssrc, one.begin_seq, one.packets().collect::<Vec<_>>()));
             format!("{} {:?} {:?}", report.sender, report.report_timestamp, streams.collect::<Vec<_>>())
         }
         _ => return None,
@@ -94,14 +109,16 @@ fn transport_feedback(report: &TransportFeedback<'_>) -> Option<String> {
 
 /// Writes a packet anew from what its view says.
 fn rewrite(packet: &Packet<'_>, out: &mut Vec<u8>) -> bool {
-    match packet {
+    let len = match packet {
         Packet::SenderReport(report) => SenderReport::write(out, report.ssrc, &report.info, report.blocks()),
         Packet::ReceiverReport(report) => ReceiverReport::write(out, report.ssrc, report.blocks()),
         Packet::Sdes(sdes) => Sdes::write(out, sdes.chunks().map(|chunk| (chunk.ssrc, chunk.items()))),
         Packet::Bye(bye) => Bye::write(out, bye.sources(), bye.reason),
         Packet::App(app) => app.write(out),
         Packet::Xr(xr) => Xr::write(out, xr.ssrc, xr.blocks()),
-        Packet::Nack(nack) => Nack::write(out, nack.sender, nack.media, &mut nack.lost().peekable(), usize::MAX),
+        Packet::Nack(nack) => {
+            Nack::write(out, nack.sender, nack.media, &mut nack.lost().peekable(), usize::MAX)
+        }
         Packet::Tmmbr(tmmbr) => Tmmbr::write(out, tmmbr.sender, tmmbr.entries(), usize::MAX),
         Packet::Tmmbn(tmmbn) => Tmmbn::write(out, tmmbn.sender, tmmbn.entries(), usize::MAX),
         Packet::Remb(remb) => Remb::write(out, remb.sender, remb.bit_rate, remb.sources(), usize::MAX),
@@ -132,5 +149,6 @@ fn rewrite(packet: &Packet<'_>, out: &mut Vec<u8>) -> bool {
             writer.finish(report.report_timestamp)
         }
         _ => 0,
-    } > 0
+    };
+    len > 0
 }

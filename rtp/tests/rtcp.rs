@@ -144,6 +144,8 @@ fn a_packet_that_is_shorter_than_its_counts_is_refused() {
             "nack" | "sli" | "rpsi" => len >= 16,
             "tmmbr" | "fir" => len >= 20,
             "lrr" => len >= 24,
+            // A word that was something else is taken for the time.
+            "congestion control feedback" => len == 12 || len == 28,
             _ => false,
         };
         for len in (4..bytes.len()).step_by(4) {
@@ -159,8 +161,10 @@ fn a_packet_that_is_shorter_than_its_counts_is_refused() {
 
 #[test]
 fn a_count_above_what_is_there_is_refused() {
-    for name in ["sr", "rr", "sdes", "bye"] {
-        let mut bytes = sample(name);
+    let mut bye = Vec::new();
+    Bye::write(&mut bye, [Ssrc(1), Ssrc(2)].into_iter(), b"");
+    let all = [("sr", sample("sr")), ("rr", sample("rr")), ("sdes", sample("sdes")), ("bye", bye)];
+    for (name, mut bytes) in all {
         for more in (bytes[0] & 0x1f) + 1..32 {
             bytes[0] = 0x80 | more;
             assert_eq!(parse(&bytes), Err(Discard::Malformed), "{name} of {more}");
