@@ -1,6 +1,5 @@
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     clippy::cast_possible_truncation,
     clippy::unusual_byte_groupings,
     reason = "tests"

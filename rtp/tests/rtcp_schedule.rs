@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests")]
+#![expect(clippy::cast_possible_truncation, reason = "tests")]
 //! When RTCP is sent, what a compound holds, and what is computed from reports.
 
 use std::num::{NonZeroU32, NonZeroU64};

@@ -44,7 +44,7 @@ impl ArrivalTime {
     /// The time that is `since` after the receiver's chosen one, rounded down.
     #[must_use]
     pub const fn since_epoch(since: Duration) -> Self {
-        Self((since.as_micros() / 250 & 0xffff_ffff) as u32)
+        Self(((since.as_micros() / 250) & 0xffff_ffff) as u32)
     }
 
     /// How far this time is ahead of `other`, the shorter way round, in units of 250 microseconds; negative when it is behind.
