@@ -81,7 +81,7 @@ impl ClockMapping {
 
     /// Whether the clock's rate is within a tenth of the nominal one, give or take 100 ms.
     fn is_plausible(&self, ticks: i64, ntp: i64) -> bool {
-        let expected = i128::from(ntp) * i128::from(self.clock_rate.get()) >> 32;
+        let expected = (i128::from(ntp) * i128::from(self.clock_rate.get())) >> 32;
         let tolerance = expected / 10 + i128::from(self.clock_rate.get()) / 10;
         (expected - i128::from(ticks)).abs() <= tolerance
     }

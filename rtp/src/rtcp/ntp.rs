@@ -79,7 +79,7 @@ impl NtpShort {
 
 const fn to_duration(units: u64) -> Duration {
     // The product is below 2^62, the quotient below 10^9.
-    Duration::new(units >> 32, ((units & 0xffff_ffff) * NANOS >> 32) as u32)
+    Duration::new(units >> 32, (((units & 0xffff_ffff) * NANOS) >> 32) as u32)
 }
 
 const NANOS: u64 = 1_000_000_000;

@@ -44,7 +44,7 @@ impl ArrivalTime {
     /// The time that is `since` after the receiver's chosen one, rounded down.
     #[must_use]
     pub const fn since_epoch(since: Duration) -> Self {
-        Self((since.as_micros() / 250 & 0xffff_ffff) as u32)
+        Self(((since.as_micros() / 250) & 0xffff_ffff) as u32)
     }
 
     /// How far this time is ahead of `other`, the shorter way round, in units of 250 microseconds; negative when it is behind.
@@ -185,10 +185,11 @@ impl TransportFeedback<'_> {
             let mut time = ArrivalTime(reference << 8);
             let mut next = 0;
             for (sequence, arrival) in arrivals.clone() {
-                let Some(offset) = plan.offset(sequence, next) else { continue };
-                if offset >= plan.next {
-                    break;
-                }
+                let offset = match plan.place(sequence, next) {
+                    Place::Behind => continue,
+                    Place::At(offset) if offset < plan.next => offset,
+                    Place::At(_) | Place::Beyond => break,
+                };
                 write_delta(out, arrival.distance(time));
                 (next, time) = (offset + 1, arrival);
             }
@@ -226,7 +227,11 @@ impl Plan {
         let mut writer = ChunkWriter::default();
         let mut reported = 0;
         for (sequence, arrival) in arrivals {
-            let Some(offset) = self.offset(sequence, self.next) else { continue };
+            let offset = match self.place(sequence, self.next) {
+                Place::Behind => continue,
+                Place::At(offset) => offset,
+                Place::Beyond => break,
+            };
             let Some(symbol) = Symbol::of_delta(arrival.distance(self.time)) else { break };
             let (written, before) = (out.len(), writer.clone());
             for _ in self.next..offset {
@@ -247,12 +252,25 @@ impl Plan {
         reported
     }
 
-    /// A packet's distance from the base, when it is not behind `next`, and its successor's can be told.
-    fn offset(&self, sequence: SequenceNumber, next: u16) -> Option<u16> {
-        u16::try_from(sequence.distance(self.base))
-            .ok()
-            .filter(|offset| (next..MAX_STATUSES).contains(offset))
+    /// Where a packet stands that comes at `next` or after.
+    fn place(&self, sequence: SequenceNumber, next: u16) -> Place {
+        // Counted from `next`, so that a list which goes all the way round does not begin anew.
+        match u16::try_from(sequence.distance(self.base.add(next))) {
+            Err(_) => Place::Behind,
+            Ok(ahead) if ahead < MAX_STATUSES - next => Place::At(next + ahead),
+            Ok(_) => Place::Beyond,
+        }
     }
+}
+
+/// Where a packet stands in a report.
+enum Place {
+    /// Behind one that is in it already.
+    Behind,
+    /// So far from the base.
+    At(u16),
+    /// Further than its count can tell.
+    Beyond,
 }
 
 fn write_delta(out: &mut Vec<u8>, delta: i32) {
