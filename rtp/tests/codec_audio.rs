@@ -76,6 +76,8 @@ fn g711_bytes_come_back_and_silence_is_what_it_should_be() {
     }
     assert_eq!((encode_mu_law(0), encode_a_law(0)), (0xff, 0xd5));
     assert_eq!((encode_mu_law(i16::MAX), encode_mu_law(i16::MIN)), (0x80, 0x00));
+    // Where the lowest steps of A-law begin: one lower below zero than above.
+    assert_eq!([15, 16, -16, -17].map(encode_a_law), [0xd5, 0xd4, 0x55, 0x54]);
     assert_eq!((encode_a_law(i16::MAX), encode_a_law(i16::MIN)), (0xaa, 0x2a));
 }
 

@@ -134,7 +134,7 @@ fn temporal_layers_are_told_with_the_base_layers_number() {
         (1, true, false),
         (2, false, true),
         (0, false, false),
-        (7, false, false),
+        (4, false, false),
     ] {
         let mut layers = Layers::default();
         layers.temporal = Some(temporal);

@@ -273,6 +273,9 @@ fn the_size_is_found_in_key_frames_of_each_profile() {
         for len in 2..payload.len() {
             assert_eq!(describe(Codec::Vp9, &payload[..len]).unwrap().resolution, None);
         }
+        let mut spoilt = payload;
+        spoilt[3] ^= 0x10;
+        assert_eq!(describe(Codec::Vp9, &spoilt).unwrap().resolution, None, "another sync code");
     }
 }
 
