@@ -43,7 +43,6 @@ pub struct Session {
     now: Instant,
     /// The wall-clock time at construction.
     epoch: (Instant, NtpTime),
-    hash: Keyed,
     keys: Option<Keys>,
     mtu: usize,
     cname: Box<str>,
@@ -112,7 +111,6 @@ impl Session {
             schedule,
             now,
             epoch: (now, ntp),
-            hash: Keyed(hash),
             keys: None,
             mtu: 1200,
             cname: "-".into(),

@@ -61,7 +61,6 @@ pub(crate) struct ReceiveCounters {
     pub(crate) duplicates: u64,
     pub(crate) frames: u64,
     pub(crate) key_frames: u64,
-    pub(crate) dropped_frames: u64,
     pub(crate) nacks: u64,
     pub(crate) plis: u64,
     pub(crate) firs: u64,

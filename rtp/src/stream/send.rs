@@ -53,7 +53,6 @@ pub(crate) struct SendCounters {
     pub(crate) repair_packets: u64,
     pub(crate) repair_bytes: u64,
     pub(crate) frames: u64,
-    pub(crate) key_frames: u64,
     pub(crate) nacks: u64,
     pub(crate) plis: u64,
     pub(crate) firs: u64,
