@@ -17,6 +17,8 @@ pub struct Config {
     pub dtls: Arc<duologue_dtls::Config>,
     /// The association and its data channels.
     pub sctp: Arc<duologue_sctp::Config>,
+    /// Streams, repair, RTCP.
+    pub rtp: Arc<duologue_rtp::Config>,
     /// What audio and video sections offer and accept. Default [`capabilities`](crate::capabilities).
     pub negotiation: Arc<duologue_sdp::jsep::Config>,
     /// The largest UDP payload that is sent, in bytes. Default 1,200, which every path carries.
@@ -29,12 +31,14 @@ impl Config {
     pub fn new(
         hmac: &'static dyn HmacProvider,
         provider: &'static dyn Provider,
+        srtp: &'static dyn duologue_rtp::srtp::Provider,
         identity: Arc<Identity>,
     ) -> Self {
         Self {
             ice: Arc::new(duologue_ice::Config::new(hmac)),
             dtls: Arc::new(duologue_dtls::Config::new(provider, identity)),
             sctp: Arc::new(duologue_sctp::Config::default()),
+            rtp: Arc::new(duologue_rtp::Config::new(srtp)),
             negotiation: Arc::new(crate::capabilities::all()),
             mtu: 1200,
         }
@@ -55,6 +59,10 @@ impl Config {
         let not_before = wall.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().saturating_sub(DAY);
         let validity = duologue_dtls::Validity { not_before, not_after: not_before.saturating_add(31 * DAY) };
         let identity = Identity::generate(provider, seed, validity)?;
-        Ok(Self::new(&duologue_stun::crypto::RUST_CRYPTO, provider, Arc::new(identity)))
+        #[cfg(feature = "aws-lc-rs")]
+        let srtp = &duologue_rtp::srtp::AWS_LC_RS;
+        #[cfg(not(feature = "aws-lc-rs"))]
+        let srtp = &duologue_rtp::srtp::RUST_CRYPTO;
+        Ok(Self::new(&duologue_stun::crypto::RUST_CRYPTO, provider, srtp, Arc::new(identity)))
     }
 }

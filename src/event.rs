@@ -2,6 +2,8 @@
 
 use duologue_dtls::{Connected, Failure, KeyLogLine};
 use duologue_ice::{GatheringState, Path};
+use duologue_rtp::KeyFrameRequest;
+use duologue_rtp::stream::{ReceiverId, SenderId};
 use duologue_sctp::dcep::{ChannelCloseReason, ChannelId};
 use duologue_sdp::Text;
 use duologue_sdp::jsep::{IceCandidate, SignalingState, TransceiverId};
@@ -33,6 +35,33 @@ pub enum Event {
     },
     /// The peer no longer sends on this transceiver, or not for the moment.
     Mute(TransceiverId),
+    /// Media of this transceiver arrive again, or for the first time.
+    Unmute(TransceiverId),
+    /// A source begins to send: the transceiver's only one, a layer of its simulcast, or one that takes another's place.
+    Receiver {
+        /// Which transceiver receives it.
+        transceiver: TransceiverId,
+        /// The encoding.
+        receiver: ReceiverId,
+    },
+    /// A source has said goodbye, or was silent for too long. Its id says nothing any more.
+    ReceiverEnded {
+        /// Which transceiver received it.
+        transceiver: TransceiverId,
+        /// The encoding.
+        receiver: ReceiverId,
+    },
+    /// The peer asks for a picture that can be decoded without others.
+    KeyFrameRequest {
+        /// Whose.
+        transceiver: TransceiverId,
+        /// The encoding.
+        sender: SenderId,
+        /// How it was asked for.
+        kind: KeyFrameRequest,
+    },
+    /// Frames have arrived: call [`recv_frame`](crate::PeerConnection::recv_frame) until it returns `None`.
+    FramesReadable,
     /// A transceiver was stopped, by either side or because its section was rejected; its receiver's track has ended.
     Ended(TransceiverId),
     /// A candidate to be signalled to the peer, as far as descriptions sent before do not carry it.
@@ -130,8 +159,10 @@ pub enum Discard {
     Sctp(duologue_sctp::Discard),
     /// The first byte belongs to no protocol of RFC 7983, Section 7, or the datagram is empty.
     UnknownProtocol,
-    /// RTP or RTCP, and no media is negotiated.
-    UnexpectedMedia,
+    /// The RTP session's reason.
+    Rtp(duologue_rtp::Discard),
+    /// RTP or RTCP from a source that has not proved to be the peer.
+    UnqualifiedMedia,
     /// DTLS that cannot be used yet, and the store for it is full.
     EarlyStoreFull,
     /// The connection has ended.
@@ -139,7 +170,7 @@ pub enum Discard {
 }
 
 impl Discard {
-    pub(crate) const COUNT: usize = 7;
+    pub(crate) const COUNT: usize = 8;
 
     pub(crate) fn index(self) -> usize {
         match self {
@@ -147,9 +178,10 @@ impl Discard {
             Self::Dtls(_) => 1,
             Self::Sctp(_) => 2,
             Self::UnknownProtocol => 3,
-            Self::UnexpectedMedia => 4,
+            Self::UnqualifiedMedia => 4,
             Self::EarlyStoreFull => 5,
             Self::Ended => 6,
+            Self::Rtp(_) => 7,
         }
     }
 }

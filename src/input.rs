@@ -1,6 +1,7 @@
 //! What comes in: datagrams and deadlines.
 
 use crate::event::{CloseReason, ConnectionState, Discard};
+use crate::media::RtpPacket;
 use crate::peer_connection::{PeerConnection, Phase};
 use duologue_dtls as dtls;
 use duologue_ice as ice;
@@ -41,11 +42,13 @@ pub enum Ecn {
 }
 
 /// What became of a datagram.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 #[non_exhaustive]
-pub enum Received {
+pub enum Received<'d> {
     /// It was the connection's own; drain the polls.
     Consumed,
+    /// An RTP packet of the peer's, borrowed from the datagram.
+    Rtp(RtpPacket<'d>),
 }
 
 impl PeerConnection {
@@ -53,12 +56,12 @@ impl PeerConnection {
     ///
     /// # Errors
     /// It was of no use, for the reason given and counted. Noise on the network is no failure.
-    pub fn handle_datagram(
+    pub fn handle_datagram<'d>(
         &mut self,
         now: Instant,
         arrival: Arrival,
-        datagram: &mut [u8],
-    ) -> Result<Received, Discard> {
+        datagram: &'d mut [u8],
+    ) -> Result<Received<'d>, Discard> {
         let now = self.advance(now);
         self.counters.datagrams_received += 1;
         self.counters.bytes_received += datagram.len() as u64;
@@ -71,6 +74,18 @@ impl PeerConnection {
                 self.learn(path);
                 self.pump();
                 Ok(Received::Consumed)
+            }
+            Ok(ice::Received::Payload { qualified, bytes, .. })
+                if matches!(bytes.first(), Some(128..=191)) =>
+            {
+                if !qualified {
+                    return self.refuse(Discard::UnqualifiedMedia);
+                }
+                match self.handle_media(&arrival, bytes) {
+                    Ok(Some(packet)) => Ok(Received::Rtp(packet)),
+                    Ok(None) => Ok(Received::Consumed),
+                    Err(reason) => self.refuse(Discard::Rtp(reason)),
+                }
             }
             // What is refused may still have changed a layer: a handshake that fails, say.
             Ok(ice::Received::Payload { source, qualified, bytes }) => {
@@ -93,6 +108,7 @@ impl PeerConnection {
                 if let Some(dtls) = self.security.dtls() {
                     dtls.handle_timeout(now);
                 }
+                self.media.session.handle_timeout(now);
                 self.channels.handle_timeout(now);
             }
         }
@@ -110,7 +126,6 @@ impl PeerConnection {
             Some(20..=63) if qualified && self.security.dtls().is_some() => self.handle_dtls(bytes),
             Some(20..=63) if self.early.push(source, qualified, bytes) => Ok(()),
             Some(20..=63) => self.refuse(Discard::EarlyStoreFull),
-            Some(128..=191) => self.refuse(Discard::UnexpectedMedia),
             _ => self.refuse(Discard::UnknownProtocol),
         }
     }

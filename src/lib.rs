@@ -73,18 +73,24 @@ mod peer_connection;
 mod pump;
 mod seed;
 mod stats;
+mod transceivers;
 
 pub use config::Config;
 pub use demux::{Demux, InsertError, Route};
 pub use event::{CloseReason, ConnectionState, Discard, Event};
 pub use input::{Arrival, Ecn, Received};
+pub use media::{ReceiverInfo, RtpPacket, codec_of};
 pub use negotiate::{AddCandidateError, Description};
 pub use output::{Output, Transmit};
-pub use peer_connection::{NtpTime, PeerConnection};
+pub use peer_connection::PeerConnection;
 pub use stats::Stats;
 
 pub use duologue_dtls as dtls;
 pub use duologue_ice as ice;
+pub use duologue_rtp as rtp;
+pub use duologue_rtp::rtcp::NtpTime;
+pub use duologue_rtp::stream::{Frame, JitterConfig, OutgoingFrame, OutgoingPacket, ReceiverId, SenderId};
+pub use duologue_rtp::{KeyFrameRequest, SendErrorKind};
 pub use duologue_sctp as sctp;
 pub use duologue_sctp::SendError;
 pub use duologue_sctp::dcep::{

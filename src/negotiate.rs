@@ -285,6 +285,7 @@ impl PeerConnection {
             // RFC 8832, Section 6: the role decides which streams channels have; later calls change nothing.
             self.channels.set_dtls_role(now, channels_role(role));
         }
+        self.media.update(now, &self.signalling.negotiator);
         if self.sctp_started {
             match self.signalling.negotiator.data() {
                 Some(data) => self.channels.set_remote_max_message_size(data.max_message_size.unwrap_or(0)),

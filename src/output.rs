@@ -72,7 +72,11 @@ impl PeerConnection {
                     Security::Waiting => None,
                     Security::Handshaking(dtls) | Security::Established { dtls, .. } => dtls.poll_timeout(),
                 };
-                [self.ice.poll_timeout(), dtls, self.channels.poll_timeout()].into_iter().flatten().min()
+                let media = self.media.session.poll_timeout();
+                [self.ice.poll_timeout(), dtls, media, self.channels.poll_timeout()]
+                    .into_iter()
+                    .flatten()
+                    .min()
             }
         }
     }
@@ -84,9 +88,11 @@ impl PeerConnection {
             return None;
         }
         let event = self.signalling.poll_event().or_else(|| self.events.pop_front());
-        event.or_else(|| self.poll_channel_event()).or_else(|| match &mut self.phase {
-            Phase::Ended { reason } => reason.take().map(Event::Closed),
-            Phase::Running | Phase::Closing { .. } => None,
+        event.or_else(|| self.poll_media_event()).or_else(|| self.poll_channel_event()).or_else(|| {
+            match &mut self.phase {
+                Phase::Ended { reason } => reason.take().map(Event::Closed),
+                Phase::Running | Phase::Closing { .. } => None,
+            }
         })
     }
 
@@ -152,6 +158,9 @@ impl PeerConnection {
             self.pump();
             return Some(single(path, len));
         }
+        if let Some(batch) = self.write_media(now, path, max_datagrams, out) {
+            return Some(batch);
+        }
         if let Some(batch) = self.write_packets(now, path, max_datagrams, out) {
             return Some(batch);
         }
@@ -159,6 +168,31 @@ impl PeerConnection {
         let dtls = self.security.dtls().filter(|_| closing)?;
         dtls.close(now);
         dtls.poll_transmit(now, MAX_LEN, out).map(|len| single(path, len))
+    }
+
+    /// A batch of RTP packets of one length, the last excepted.
+    fn write_media(
+        &mut self,
+        now: Instant,
+        path: ice::Path,
+        max_datagrams: NonZeroUsize,
+        out: &mut Vec<u8>,
+    ) -> Option<Transmit> {
+        if self.phase != Phase::Running {
+            return None;
+        }
+        let session = &mut self.media.session;
+        let first = session.poll_transmit(now, MAX_LEN, out)?;
+        let mut total = first;
+        for _ in 1..max_datagrams.get() {
+            let Some(len) = session.poll_transmit(now, first, out) else { break };
+            total += len;
+            if len < first {
+                break;
+            }
+        }
+        let segment_size = NonZeroUsize::new(first).filter(|_| first < total);
+        Some(Transmit { segment_size, ..single(path, total) })
     }
 
     /// A batch of SCTP packets, each sealed in place.

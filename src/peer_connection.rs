@@ -3,38 +3,26 @@
 use crate::config::Config;
 use crate::early::EarlyDatagrams;
 use crate::event::{CloseReason, ConnectionState, Discard, Event};
+use crate::media::Media;
 use crate::negotiate::Signalling;
 use crate::seed::{Label, Seeds};
 use crate::stats::Counters;
 use duologue_dtls as dtls;
 use duologue_ice as ice;
+use duologue_rtp as rtp;
+use duologue_rtp::rtcp::NtpTime;
 use duologue_sctp::dcep::Channels;
 use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// How long a closing connection waits for its last datagrams to be polled.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A wall-clock time as NTP writes it: seconds since 1900 in the upper 32 bits, fractions in the lower
-/// ([RFC 5905, Section 6](https://www.rfc-editor.org/rfc/rfc5905#section-6)). It enters once, with the connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NtpTime(pub u64);
-
-impl From<SystemTime> for NtpTime {
-    fn from(time: SystemTime) -> Self {
-        let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let fraction = (u64::from(since_1970.subsec_nanos()) << 32) / 1_000_000_000;
-        Self((since_1970.as_secs().wrapping_add(FROM_1900_TO_1970) << 32) | fraction)
-    }
-}
-
-/// Seconds (RFC 5905, Figure 4).
-const FROM_1900_TO_1970: u64 = 2_208_988_800;
-
-/// A peer connection: one ICE agent, one DTLS connection, one SCTP association, driven by calls and polls.
+/// A peer connection: one ICE agent, one DTLS connection, one RTP session, one SCTP association,
+/// driven by calls and polls.
 ///
 /// It speaks the browser's vocabulary in Rust's spelling. After any call, drain
 /// [`poll_transmit`](Self::poll_transmit) and then [`poll_event`](Self::poll_event), which may have waited for a datagram to
@@ -51,6 +39,7 @@ pub struct PeerConnection {
     pub(crate) signalling: Signalling,
     pub(crate) ice: ice::Agent,
     pub(crate) security: Security,
+    pub(crate) media: Media,
     pub(crate) channels: Channels,
     /// Whether the association was told to begin.
     pub(crate) sctp_started: bool,
@@ -108,6 +97,8 @@ impl PeerConnection {
         let seeds = Seeds::new(seed);
         let ice = ice::Agent::new(Arc::clone(&config.ice), seeds.derive(Label::Ice), now);
         let channels = Channels::new(Arc::clone(&config.sctp), seeds.derive(Label::Sctp), now);
+        let mut session = rtp::Session::new(Arc::clone(&config.rtp), seeds.derive(Label::Rtp), now, ntp);
+        session.set_mtu(config.mtu);
         let signalling = Signalling::new(&config, &ice, seeds.generator(Label::Signalling));
         Self {
             config,
@@ -117,6 +108,7 @@ impl PeerConnection {
             signalling,
             ice,
             security: Security::Waiting,
+            media: Media::new(session),
             channels,
             sctp_started: false,
             early: EarlyDatagrams::default(),

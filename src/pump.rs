@@ -4,8 +4,10 @@ use crate::event::{CloseReason, ConnectionState, Event};
 use crate::peer_connection::{PeerConnection, Phase, Security};
 use duologue_dtls as dtls;
 use duologue_ice as ice;
+use duologue_rtp::{self as rtp, srtp};
 use duologue_sdp::jsep::DtlsRole;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// The most rounds of one pump; what is left waits for the next input.
 const BUDGET: usize = 64;
@@ -63,8 +65,11 @@ impl PeerConnection {
             self.events.retain(|event| !matches!(event, Event::SelectedPathChange(_)));
             self.events.push_back(Event::SelectedPathChange(path.path()));
         }
-        if let (Some(dtls), Some(round_trip)) = (self.security.dtls(), self.ice.round_trip()) {
-            dtls.set_round_trip(round_trip);
+        if let Some(round_trip) = self.ice.round_trip() {
+            self.media.session.set_round_trip(round_trip);
+            if let Some(dtls) = self.security.dtls() {
+                dtls.set_round_trip(round_trip);
+            }
         }
     }
 
@@ -123,6 +128,10 @@ impl PeerConnection {
         self.security = match std::mem::replace(&mut self.security, Security::Waiting) {
             Security::Handshaking(dtls) => {
                 self.channels.set_mtu(self.config.mtu.saturating_sub(dtls.overhead()));
+                let role = self.signalling.negotiator.dtls_role();
+                if let (Some(profile), Some(role)) = (connected.srtp_profile, role) {
+                    media_keys(&mut self.media.session, &dtls, role, profile);
+                }
                 Security::Established { dtls, srtp_profile: connected.srtp_profile }
             }
             other => other,
@@ -182,5 +191,30 @@ impl PeerConnection {
             self.events.retain(|event| !matches!(event, Event::ConnectionStateChange(_)));
             self.events.push_back(Event::ConnectionStateChange(state));
         }
+    }
+}
+
+/// RFC 5764, Section 4.2: both directions' keys, the client's first.
+fn media_keys(
+    session: &mut rtp::Session,
+    dtls: &dtls::Connection,
+    role: DtlsRole,
+    profile: dtls::SrtpProfile,
+) {
+    let profile = match profile {
+        dtls::SrtpProfile::Aes128CmHmacSha1_80 => srtp::Profile::Aes128CmHmacSha1_80,
+        dtls::SrtpProfile::Aes128CmHmacSha1_32 => srtp::Profile::Aes128CmHmacSha1_32,
+        dtls::SrtpProfile::AeadAes128Gcm => srtp::Profile::AeadAes128Gcm,
+        dtls::SrtpProfile::AeadAes256Gcm => srtp::Profile::AeadAes256Gcm,
+        _ => return,
+    };
+    let mut material = Zeroizing::new(vec![0; profile.keying_material_len()]);
+    if dtls.export_keying_material("EXTRACTOR-dtls_srtp", None, &mut material).is_err() {
+        return;
+    }
+    let Some((client, server)) = srtp::MasterKey::from_keying_material(profile, &material) else { return };
+    match role {
+        DtlsRole::Client => session.set_keys(&client, &server),
+        DtlsRole::Server => session.set_keys(&server, &client),
     }
 }

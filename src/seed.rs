@@ -36,6 +36,7 @@ pub(crate) enum Label {
     Ice = 2,
     Dtls = 3,
     Sctp = 4,
+    Rtp = 5,
 }
 
 #[cfg(test)]

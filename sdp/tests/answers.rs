@@ -3,7 +3,9 @@
 
 use capabilities::{Able, negotiator};
 use duologue_sdp::jsep::{Negotiator, SdpType, SignalingState};
-use duologue_sdp::{Attribute, Direction, Media, MediaKind, RidDirection, SessionDescription, Text};
+use duologue_sdp::{
+    Attribute, CodecRole, Direction, Media, MediaKind, RidDirection, SessionDescription, Text,
+};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use std::cell::RefCell;
@@ -157,6 +159,9 @@ fn is_offered(offer: &SessionDescription, offered: &Media, attribute: &Attribute
         Attribute::Setup(setup) => {
             matches!(setup, duologue_sdp::Setup::Active | duologue_sdp::Setup::Passive)
         }
+        // Fault str0m 345: an audio section had lines of a retransmission that only video has.
+        Attribute::SsrcGroup(group) => group.semantics == "FID" && group.ssrcs.len() == 2 && repairs(offered),
+        Attribute::Ssrc(line) => line.attribute == "cname",
         // Ours to say.
         Attribute::IceUfrag(_) | Attribute::IcePwd(_) | Attribute::Fingerprint(_) | Attribute::Msid(_) => {
             true
@@ -165,6 +170,10 @@ fn is_offered(offer: &SessionDescription, offered: &Media, attribute: &Attribute
         Attribute::Other { name, .. } if name == "sctpmap" => offered.sctpmap_port().is_some(),
         _ => false,
     }
+}
+
+fn repairs(media: &Media) -> bool {
+    media.codecs().iter().any(|codec| codec.role() == CodecRole::Retransmission)
 }
 
 fn direction(offer: &SessionDescription, media: &Media) -> Direction {

@@ -139,7 +139,7 @@ fn after_the_end_inputs_do_nothing_and_are_counted() {
         Path::udp("203.0.113.1:6000".parse().unwrap(), "198.51.100.1:5000".parse().unwrap()),
         now,
     );
-    assert_eq!(bob.handle_datagram(now, arrival, &mut [0; 20]), Err(Discard::Ended));
+    assert_eq!(bob.handle_datagram(now, arrival, &mut [0; 20]).err(), Some(Discard::Ended));
     bob.handle_timeout(now + Duration::from_secs(100));
     bob.close(now);
     assert_eq!((bob.poll_timeout(), bob.poll_event()), (None, None));

@@ -6,6 +6,7 @@
 pub mod call;
 pub mod call_rtc;
 pub mod dtls;
+pub mod rtp;
 pub mod sctp;
 pub mod sdp;
 pub mod stun;

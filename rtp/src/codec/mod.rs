@@ -3,13 +3,17 @@
 //! A [`Packetizer`] cuts a frame into [`Fragment`]s that share the frame's bytes; a [`Depacketizer`] appends what packets
 //! carry to a frame under construction; [`describe`] reads one payload for those who forward it.
 
+mod annex_b;
 mod av1;
-mod g7xx;
+pub mod g7xx;
 mod h264;
 mod h265;
-mod opus;
-mod telephone_event;
-mod vp8;
+mod nal;
+pub mod opus;
+mod parameter_sets;
+mod rbsp;
+pub mod telephone_event;
+pub mod vp8;
 mod vp9;
 
 use bytes::{Bytes, BytesMut};
@@ -40,6 +44,14 @@ pub enum Codec {
     H265,
     /// The RTP payload format of the Alliance for Open Media.
     Av1,
+}
+
+impl Codec {
+    /// Whether its frames are pictures; the others are sound, where each packet is a frame.
+    #[must_use]
+    pub const fn is_video(self) -> bool {
+        matches!(self, Self::Vp8 | Self::Vp9 | Self::H264(_) | Self::H265 | Self::Av1)
+    }
 }
 
 /// How H.264's NAL units come in packets
@@ -160,8 +172,8 @@ impl Packetizer {
             Codec::Vp8 => PacketizerKind::Vp8(vp8::Packetizer::new(random)),
             Codec::Vp9 => PacketizerKind::Vp9(vp9::Packetizer::new(random)),
             Codec::H264(mode) => PacketizerKind::H264(h264::Packetizer::new(mode)),
-            Codec::H265 => PacketizerKind::H265(h265::Packetizer::default()),
-            Codec::Av1 => PacketizerKind::Av1(av1::Packetizer::default()),
+            Codec::H265 => PacketizerKind::H265(h265::Packetizer),
+            Codec::Av1 => PacketizerKind::Av1(av1::Packetizer),
         })
     }
 

@@ -5,6 +5,7 @@ use super::codecs;
 use super::offer::{streams, wanted};
 use super::section::{Content, DtlsRole, Session};
 use super::simulcast;
+use super::sources;
 use super::transceiver::Transceiver;
 use super::write::{self, MediaLines, TransportLines, Writer};
 use crate::{Attribute, Media, SessionDescription, Setup, Text};
@@ -103,11 +104,13 @@ fn lines(
         media.has(attribute) || tagged.has(attribute) || offer.attributes.contains(attribute)
     };
     let rtcp = [Attribute::RtcpMux, Attribute::RtcpRsize].into_iter().filter(has).collect();
+    let encodings = simulcast::answered(one, direction, media, &codecs, capabilities.max_encodings);
     Some(MediaLines {
         direction,
         streams: streams(one),
         extensions: codecs::common_extensions(capabilities, media, &mut numbers),
-        encodings: simulcast::answered(one, direction, media, &codecs, capabilities.max_encodings),
+        sources: sources::lines(one, direction, &codecs, &encodings, writer.cname),
+        encodings,
         codecs,
         rtcp,
     })

@@ -1,6 +1,7 @@
 //! What a negotiator names by itself: transceivers, tracks, streams, ICE credentials.
 
 use super::config::IceCredentials;
+use super::sources::Sources;
 use super::transceiver::{Life, Link, Origin, Sender, TrackKind, Transceiver, TransceiverId};
 use crate::{Direction, Text};
 use rand_chacha::ChaCha12Rng;
@@ -56,6 +57,13 @@ impl Names {
         id.0 <= self.transceivers
     }
 
+    /// RFC 3550, Section 8.1: at random, and so that the two differ.
+    fn sources(&mut self) -> Sources {
+        let media = self.random.next_u32();
+        let step = self.random.next_u32() | 1;
+        Sources { media, repair: media.wrapping_add(step) }
+    }
+
     /// A new transceiver.
     pub(crate) fn transceiver(
         &mut self,
@@ -69,7 +77,7 @@ impl Names {
             kind,
             direction,
             life: Life::Active,
-            sender: Sender::default(),
+            sender: Sender::new(self.sources()),
             receiver_track: self.id(),
             preferences: Vec::new(),
             wanted_rids: Vec::new(),

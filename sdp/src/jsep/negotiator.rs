@@ -138,6 +138,12 @@ impl Negotiator {
         &self.session.ice
     }
 
+    /// The canonical name of what we send, in RTCP and in descriptions (RFC 7022).
+    #[must_use]
+    pub fn cname(&self) -> &Text {
+        &self.cname
+    }
+
     /// Asks for a section for data channels.
     pub fn request_data(&mut self) {
         self.data_requested = true;
@@ -233,7 +239,13 @@ impl Negotiator {
     }
 
     fn writer<'a>(&'a self, ice: &'a IceCredentials) -> Writer<'a> {
-        Writer { config: &self.config, local: &self.local, ice, session_id: self.session_id }
+        Writer {
+            config: &self.config,
+            local: &self.local,
+            ice,
+            session_id: self.session_id,
+            cname: &self.cname,
+        }
     }
 
     /// RFC 8829, Sections 5.2.2 and 5.3.2: the version grows when a description differs from the one created before.

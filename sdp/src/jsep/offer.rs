@@ -4,6 +4,7 @@ use super::codecs;
 use super::numbers::Numbers;
 use super::section::{Content, Section, Session};
 use super::simulcast;
+use super::sources;
 use super::transceiver::{Life, Transceiver};
 use super::write::{self, MediaLines, TransportLines, Writer, data_line};
 use crate::{Attribute, Direction, Media, SessionDescription, Setup, Text};
@@ -124,12 +125,15 @@ fn lines(writer: &Writer<'_>, one: &Transceiver, tagged: bool, numbers: &mut Num
     if one.link.current_direction.is_none() || one.link.reduced_size {
         rtcp.push(Attribute::RtcpRsize);
     }
+    let codecs = codecs::offered(capabilities, one, one.direction, numbers);
+    let encodings = simulcast::offered(one, one.direction);
     MediaLines {
         direction: one.direction,
         streams: streams(one),
-        codecs: codecs::offered(capabilities, one, one.direction, numbers),
+        sources: sources::lines(one, one.direction, &codecs, &encodings, writer.cname),
+        codecs,
         extensions: codecs::offered_extensions(capabilities, one, numbers),
-        encodings: simulcast::offered(one, one.direction),
+        encodings,
         rtcp,
     }
 }

@@ -1,5 +1,6 @@
 //! Transceivers: a sender and a receiver that share a section (RFC 8829, Section 3.4.1; W3C `RTCRtpTransceiver`).
 
+use super::sources::Sources;
 use crate::{Codec, Direction, Extmap, MediaKind, Text};
 
 /// A transceiver of one negotiator; never used twice.
@@ -135,15 +136,17 @@ pub(crate) struct Sender {
     pub(crate) track: Option<Text>,
     pub(crate) streams: Vec<Text>,
     pub(crate) encodings: Vec<Encoding>,
+    pub(crate) sources: Sources,
     /// Whether it was ever agreed that it sends.
     pub(crate) has_sent: bool,
     /// The transaction that `set_parameters` must name.
     pub(crate) transaction: Option<u64>,
 }
 
-impl Default for Sender {
-    fn default() -> Self {
+impl Sender {
+    pub(crate) fn new(sources: Sources) -> Self {
         Self {
+            sources,
             track: None,
             streams: Vec::new(),
             encodings: vec![Encoding::default()],
@@ -151,9 +154,7 @@ impl Default for Sender {
             transaction: None,
         }
     }
-}
 
-impl Sender {
     /// The identifications of its encodings.
     pub(crate) fn rids(&self) -> Vec<Text> {
         self.encodings.iter().filter_map(|encoding| encoding.rid.clone()).collect()
@@ -274,6 +275,12 @@ impl Transceiver {
     #[must_use]
     pub fn encodings(&self) -> &[Encoding] {
         &self.sender.encodings
+    }
+
+    /// The sources that its packets come from when it sends one encoding.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        self.sender.sources
     }
 
     /// The identification of the track that it receives.

@@ -13,6 +13,7 @@ pub(crate) struct Writer<'a> {
     pub(crate) local: &'a LocalTransport,
     pub(crate) ice: &'a IceCredentials,
     pub(crate) session_id: u64,
+    pub(crate) cname: &'a Text,
 }
 
 /// The lines of a section that belong to the transport: they stand in the tagged section alone (RFC 9143,
@@ -31,6 +32,8 @@ pub(crate) struct MediaLines {
     pub(crate) extensions: Vec<Extmap>,
     /// `a=rid` and `a=simulcast`.
     pub(crate) encodings: Vec<Attribute>,
+    /// `a=ssrc-group` and `a=ssrc`.
+    pub(crate) sources: Vec<Attribute>,
     /// `a=rtcp-mux` and what goes with it.
     pub(crate) rtcp: Vec<Attribute>,
 }
@@ -121,6 +124,7 @@ pub(crate) fn media(media: &mut Media, lines: MediaLines) {
         attributes.extend(codec_lines(codec));
     }
     attributes.extend(lines.encodings);
+    attributes.extend(lines.sources);
 }
 
 fn codec_lines(codec: Codec) -> impl Iterator<Item = Attribute> {

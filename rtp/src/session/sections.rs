@@ -1,0 +1,190 @@
+//! What is negotiated: sections, senders, and what becomes of their streams.
+
+use super::Session;
+use super::demux::Route;
+use crate::event::Event;
+use crate::extension::Ids;
+use crate::section::{Format, Section};
+use crate::slab::Key;
+use crate::stream::jitter::{JitterBuffer, JitterConfig};
+use crate::stream::send::{Beginning, SendStream};
+use crate::stream::{ReceiverId, SectionId, SenderId};
+use crate::{PayloadType, Ssrc};
+use rand_core::Rng;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A section and what belongs to it.
+#[derive(Debug)]
+pub(super) struct SectionState {
+    pub(super) section: Section,
+    pub(super) ids: Arc<Ids>,
+    /// Whether its streams become frames.
+    pub(super) frames: Option<JitterConfig>,
+}
+
+/// How a sender begins.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct SenderInit {
+    /// Its encoding's `rid`, with simulcast.
+    pub rid: Option<Box<str>>,
+    /// Its sources, as a description told them: of the packets, and of their retransmissions. `None` draws them.
+    pub sources: Option<(Ssrc, Ssrc)>,
+}
+
+impl Section {
+    /// Whether packets of this payload type may come.
+    pub(super) fn takes(&self, payload_type: PayloadType) -> bool {
+        self.receive.iter().any(|one| one.payload_type == payload_type || one.repair == Some(payload_type))
+    }
+
+    /// The format of packets, or of the packets that retransmissions repair.
+    pub(super) fn receive_format(&self, payload_type: PayloadType) -> Option<(Format, bool)> {
+        let found = self.receive.iter().find_map(|one| {
+            let repair = one.repair == Some(payload_type);
+            (repair || one.payload_type == payload_type).then_some((*one, repair))
+        });
+        found
+    }
+
+    pub(super) fn send_format(&self, payload_type: PayloadType) -> Option<Format> {
+        self.send.iter().copied().find(|one| one.payload_type == payload_type)
+    }
+}
+
+impl Session {
+    /// Adds a section, or changes what is agreed on for it. Streams that no longer fit end.
+    pub fn set_section(&mut self, now: Instant, id: SectionId, section: Section) {
+        self.advance(now);
+        let ids = Arc::new(section.extensions.clone());
+        let frames = self.sections.get(&id).and_then(|state| state.frames.clone());
+        self.sections.insert(id, SectionState { section, ids, frames });
+        self.merge_ids();
+        let Some(state) = self.sections.get(&id) else { return };
+        let gone = self
+            .receivers
+            .iter()
+            .filter(|stream| stream.section == id && !state.section.takes(stream.format.payload_type));
+        let gone: Vec<ReceiverId> = gone.map(|stream| stream.id).collect();
+        for stream in self.senders.iter_mut().filter(|stream| stream.section == id) {
+            stream.format = stream.format.and_then(|format| state.section.send_format(format.payload_type));
+        }
+        for receiver in gone {
+            self.end_receiver(receiver);
+        }
+    }
+
+    /// Takes a section away, and its streams with it.
+    pub fn remove_section(&mut self, now: Instant, id: SectionId) {
+        self.advance(now);
+        self.sections.remove(&id);
+        self.merge_ids();
+        let receivers = self.receivers.iter().filter(|stream| stream.section == id);
+        let receivers: Vec<ReceiverId> = receivers.map(|stream| stream.id).collect();
+        for receiver in receivers {
+            self.end_receiver(receiver);
+        }
+        let senders = self.senders.iter().filter(|stream| stream.section == id);
+        let senders: Vec<SenderId> = senders.map(|stream| stream.id).collect();
+        for sender in senders {
+            self.remove_sender(now, sender);
+        }
+    }
+
+    /// Whether a section's streams become frames, which [`recv_frame`](Self::recv_frame) hands out; its packets are handed
+    /// through in either case. Default not.
+    pub fn set_frames(&mut self, id: SectionId, frames: Option<JitterConfig>) {
+        let Some(state) = self.sections.get_mut(&id) else { return };
+        state.frames = frames;
+        for stream in self.receivers.iter_mut().filter(|stream| stream.section == id) {
+            stream.jitter = state.frames.clone().map(|config| Box::new(JitterBuffer::new(stream.id, config)));
+        }
+    }
+
+    /// Adds a sender of one encoding to a section.
+    pub fn add_sender(&mut self, now: Instant, section: SectionId, init: SenderInit) -> SenderId {
+        self.advance(now);
+        let (ssrc, repair_ssrc) = init.sources.unwrap_or_else(|| self.draw_sources());
+        let random = [self.random.next_u32(), self.random.next_u32(), self.random.next_u32()];
+        let cache = self.config.cache.clone();
+        let key = self.senders.insert(|key| {
+            let beginning =
+                Beginning { id: SenderId(key.0), section, rid: init.rid, ssrc, repair_ssrc, random };
+            SendStream::new(beginning, cache)
+        });
+        self.ours.insert(ssrc, (key, false));
+        self.ours.insert(repair_ssrc, (key, true));
+        SenderId(key.0)
+    }
+
+    /// Ends a sender; the peer is told by BYE.
+    pub fn remove_sender(&mut self, now: Instant, sender: SenderId) {
+        self.advance(now);
+        let Some(stream) = self.senders.remove(Key(sender.0)) else { return };
+        for ssrc in [stream.ssrc, stream.repair_ssrc] {
+            self.ours.remove(&ssrc);
+        }
+        self.queue.retain(|(key, _)| key.0 != sender.0);
+        if stream.clock.is_some() && self.pending.goodbyes.len() < MAX_GOODBYES {
+            self.pending.goodbyes.push(stream.ssrc);
+        }
+    }
+
+    /// Pauses a sender, or lets it go on.
+    pub fn set_active(&mut self, sender: SenderId, active: bool) {
+        if let Some(stream) = self.senders.get_mut(Key(sender.0)) {
+            stream.active = active;
+        }
+    }
+
+    /// RFC 3550, Section 8.1: at random, and none that is in use.
+    fn draw_sources(&mut self) -> (Ssrc, Ssrc) {
+        let mut draw = |other: Option<Ssrc>| loop {
+            let ssrc = Ssrc(self.random.next_u32());
+            let taken =
+                self.ours.contains_key(&ssrc) || self.demux.route(ssrc).is_some() || other == Some(ssrc);
+            if !taken {
+                return ssrc;
+            }
+        };
+        let media = draw(None);
+        (media, draw(Some(media)))
+    }
+
+    fn merge_ids(&mut self) {
+        let mut merged = Ids::default();
+        for state in self.sections.values() {
+            for (kind, id) in state.section.extensions.iter() {
+                merged.set(kind, id);
+            }
+        }
+        self.demux.ids = Arc::new(merged);
+    }
+
+    pub(super) fn end_receiver(&mut self, receiver: ReceiverId) {
+        let Some(stream) = self.receivers.remove(Key(receiver.0)) else { return };
+        for ssrc in [Some(stream.ssrc), stream.repair_ssrc].into_iter().flatten() {
+            let of_it = matches!(self.demux.route(ssrc), Some(Route::Media(key) | Route::Repair(key)) if key.0 == receiver.0);
+            if of_it {
+                self.demux.remove(ssrc);
+            }
+        }
+        self.events.push_back(Event::ReceiverEnded { receiver, section: stream.section });
+    }
+
+    /// Ends what has been silent for too long.
+    pub(super) fn end_idle(&mut self, now: Instant) {
+        let timeout = self.config.idle_timeout;
+        let idle = |at: Instant| now.saturating_duration_since(at) >= timeout;
+        let gone = self.receivers.iter().filter(|stream| idle(stream.last_arrival));
+        let gone: Vec<ReceiverId> = gone.map(|stream| stream.id).collect();
+        for receiver in gone {
+            self.end_receiver(receiver);
+        }
+        self.idle_due = self.receivers.iter().map(|stream| stream.last_arrival + timeout).min();
+    }
+}
+
+/// The most goodbyes that wait to be said.
+const MAX_GOODBYES: usize = 31;

@@ -1,0 +1,245 @@
+//! What is sent: one encoding, its packets, and those that are kept to be sent again.
+
+use super::cache::{Cache, CacheConfig};
+use super::key_frame::KeyFrameDemands;
+use super::{OutgoingFrame, OutgoingPacket, SectionId, SenderId};
+use crate::codec::{Fragment, Packetizer};
+use crate::event::SendErrorKind;
+use crate::extension::{Kind, Set};
+use crate::section::{Format, Section};
+use crate::srtp::replay::{ReplayWindow, Verdict};
+use crate::{ExtendedSequence, PayloadType, Ssrc, Timestamp};
+use bytes::{Bytes, BytesMut};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// The sending half of one encoding.
+#[derive(Debug)]
+pub(crate) struct SendStream {
+    pub(crate) id: SenderId,
+    pub(crate) section: SectionId,
+    pub(crate) rid: Option<Box<str>>,
+    pub(crate) ssrc: Ssrc,
+    pub(crate) repair_ssrc: Ssrc,
+    /// Whether it sends, or is paused.
+    pub(crate) active: bool,
+    pub(crate) format: Option<Format>,
+    /// What the application's count starts at on the wire.
+    first: ExtendedSequence,
+    /// What the application's clock starts at on the wire.
+    offset: Timestamp,
+    /// The application's numbers in use: none comes twice, as SRTP's key stream must not.
+    used: Option<ReplayWindow<3>>,
+    packetizer: Option<(PayloadType, Packetizer)>,
+    random: u16,
+    pub(crate) cache: Cache<SentPacket>,
+    repair_next: ExtendedSequence,
+    pub(crate) demands: KeyFrameDemands,
+    pub(crate) asked: crate::KeyFrameRequest,
+    /// Whether the peer has reported on it, and so knows what it is; the same of its retransmissions.
+    pub(crate) known: bool,
+    pub(crate) repair_known: bool,
+    pub(crate) counters: SendCounters,
+    /// The last timestamp, and when it was sent.
+    pub(crate) clock: Option<(Timestamp, Instant)>,
+}
+
+/// What a sender counts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SendCounters {
+    pub(crate) packets: u64,
+    pub(crate) header_bytes: u64,
+    pub(crate) payload_bytes: u64,
+    pub(crate) repair_packets: u64,
+    pub(crate) repair_bytes: u64,
+    pub(crate) frames: u64,
+    pub(crate) nacks: u64,
+    pub(crate) plis: u64,
+    pub(crate) firs: u64,
+    pub(crate) remote: RemoteReport,
+    pub(crate) last_packet: Option<Instant>,
+}
+
+/// What the peer's last report block says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RemoteReport {
+    /// When it came; `None` when none has.
+    pub arrival: Option<Instant>,
+    /// Packets lost since the report before it, in 256ths.
+    pub fraction_lost: u8,
+    /// Packets lost since the beginning.
+    pub cumulative_lost: i64,
+    /// In ticks of the media's clock.
+    pub jitter: u32,
+    /// The round trip, once measured.
+    pub round_trip: Option<Duration>,
+    /// All of them.
+    pub round_trip_total: Duration,
+    /// How many were measured.
+    pub round_trip_measurements: u64,
+}
+
+/// A packet as it was sent, or waits to be: its payload is shared with whoever made it.
+#[derive(Debug, Clone)]
+pub(crate) struct SentPacket {
+    pub(crate) sequence: ExtendedSequence,
+    pub(crate) timestamp: Timestamp,
+    pub(crate) payload_type: PayloadType,
+    pub(crate) marker: bool,
+    pub(crate) extensions: Set,
+    pub(crate) prefix: Bytes,
+    pub(crate) body: Bytes,
+}
+
+impl SentPacket {
+    pub(crate) fn payload_len(&self) -> usize {
+        self.prefix.len() + self.body.len()
+    }
+}
+
+/// How a sender begins.
+pub(crate) struct Beginning {
+    pub(crate) id: SenderId,
+    pub(crate) section: SectionId,
+    pub(crate) rid: Option<Box<str>>,
+    pub(crate) ssrc: Ssrc,
+    pub(crate) repair_ssrc: Ssrc,
+    pub(crate) random: [u32; 3],
+}
+
+/// RFC 3711, Section 3.3.1: a first number in the lower half leaves room to lose or reorder the first packets.
+const FIRST_NUMBERS: u32 = 0x7fff;
+
+impl SendStream {
+    pub(crate) fn new(beginning: Beginning, cache: CacheConfig) -> Self {
+        let Beginning { id, section, rid, ssrc, repair_ssrc, random: [first, offset, other] } = beginning;
+        Self {
+            id,
+            section,
+            rid,
+            ssrc,
+            repair_ssrc,
+            active: true,
+            format: None,
+            first: ExtendedSequence(u64::from(first & FIRST_NUMBERS)),
+            offset: Timestamp(offset),
+            used: None,
+            packetizer: None,
+            random: (other >> 16) as u16,
+            cache: Cache::new(cache),
+            repair_next: ExtendedSequence(u64::from(other & FIRST_NUMBERS)),
+            demands: KeyFrameDemands::default(),
+            asked: crate::KeyFrameRequest::Pli,
+            known: false,
+            repair_known: false,
+            counters: SendCounters::default(),
+            clock: None,
+        }
+    }
+
+    /// The application's next number.
+    pub(crate) fn next(&self) -> u64 {
+        self.used.as_ref().map_or(0, |used| used.highest() + 1)
+    }
+
+    /// Takes a number of the application's, once.
+    fn take(&mut self, number: u64) -> Result<ExtendedSequence, SendErrorKind> {
+        let next = self.next();
+        match &mut self.used {
+            // The receiver guesses the roll-over counter: a leap of more than half a cycle would mislead it.
+            _ if number > next + LEAP => return Err(SendErrorKind::SequenceNumber),
+            Some(used) if used.judge(number) == Verdict::New => used.note(number),
+            Some(_) => return Err(SendErrorKind::SequenceNumber),
+            None => self.used = Some(ReplayWindow::new(number)),
+        }
+        Ok(self.first.add(number))
+    }
+
+    /// A packet of the application's.
+    pub(crate) fn packet(
+        &mut self,
+        packet: &OutgoingPacket,
+        format: Format,
+    ) -> Result<SentPacket, SendErrorKind> {
+        let sequence = self.take(packet.sequence.unwrap_or_else(|| self.next()))?;
+        self.format = Some(format);
+        Ok(SentPacket {
+            sequence,
+            timestamp: self.offset.add(packet.timestamp),
+            payload_type: packet.payload_type,
+            marker: packet.marker,
+            extensions: packet.extensions.clone(),
+            prefix: Bytes::new(),
+            body: packet.payload.clone(),
+        })
+    }
+
+    /// Cuts a frame; its fragments then come as packets by [`fragment`](Self::fragment).
+    pub(crate) fn cut(
+        &mut self,
+        frame: &OutgoingFrame,
+        format: Format,
+        max_len: usize,
+        prefixes: &mut BytesMut,
+        out: &mut VecDeque<Fragment>,
+    ) -> Result<(), SendErrorKind> {
+        let fits = self.packetizer.take().filter(|(payload_type, _)| *payload_type == format.payload_type);
+        let mut packetizer =
+            fits.map_or_else(|| Packetizer::new(format.codec, self.random), |(_, packetizer)| packetizer);
+        let cut = packetizer.packetize(&frame.payload, frame.layers, max_len, prefixes, out);
+        self.packetizer = Some((format.payload_type, packetizer));
+        self.format = Some(format);
+        cut.map_err(SendErrorKind::Frame)
+    }
+
+    pub(crate) fn fragment(
+        &mut self,
+        frame: &OutgoingFrame,
+        fragment: Fragment,
+    ) -> Result<SentPacket, SendErrorKind> {
+        let Fragment { prefix, body, last } = fragment;
+        let video = self.format.is_some_and(|format| format.codec.is_video());
+        Ok(SentPacket {
+            sequence: self.take(self.next())?,
+            timestamp: self.offset.add(frame.timestamp),
+            payload_type: frame.payload_type,
+            marker: last && video,
+            extensions: if last { frame.extensions.clone() } else { Set::default() },
+            prefix,
+            body,
+        })
+    }
+
+    pub(crate) fn next_repair(&mut self) -> ExtendedSequence {
+        let next = self.repair_next;
+        self.repair_next = next.add(1);
+        next
+    }
+
+    /// The media's time at `now`, which lies after the last packet's.
+    pub(crate) fn timestamp_at(&self, now: Instant) -> Option<Timestamp> {
+        let (last, at) = self.clock?;
+        let rate = u128::from(self.format?.clock_rate.get());
+        let ticks = now.saturating_duration_since(at).as_nanos() * rate / 1_000_000_000;
+        // Wraps, as timestamps do.
+        Some(last.add((ticks & 0xffff_ffff) as u32))
+    }
+
+    /// The most bytes that headers of this stream take, retransmissions included.
+    pub(crate) fn header_len(&self, section: &Section, extensions: &Set) -> usize {
+        const FIXED: usize = 12;
+        const ORIGINAL_SEQUENCE: usize = 2;
+        let id = |kind| section.extensions.id(kind).is_some();
+        let mid = section.mid.as_ref().filter(|_| id(Kind::Mid)).map_or(0, |mid| mid.len() + 2);
+        let rid = self.rid.as_ref().filter(|_| id(Kind::Rid)).map_or(0, |rid| rid.len() + 2);
+        let times = [(Kind::AbsSendTime, 5), (Kind::TransportSequence, 4)];
+        let times: usize = times.iter().filter(|(kind, _)| id(*kind)).map(|(_, len)| len).sum();
+        let own: usize =
+            extensions.iter().filter(|(kind, _)| id(*kind)).map(|(_, value)| value.len() + 2).sum();
+        let elements = mid + rid + times + own;
+        FIXED + if elements == 0 { 0 } else { 4 + elements.next_multiple_of(4) } + ORIGINAL_SEQUENCE
+    }
+}
+
+/// The most numbers that a sender leaves out at once.
+const LEAP: u64 = 1 << 14;
