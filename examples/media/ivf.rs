@@ -120,11 +120,6 @@ impl<R: Read + Seek> Reader<R> {
         self.file.read_exact(&mut frame)?;
         Ok(Some((u64::from_le_bytes(part(&head, 4)), frame)))
     }
-
-    /// Goes back to the first frame.
-    pub(crate) fn rewind(&mut self) -> io::Result<()> {
-        self.file.seek(SeekFrom::Start(u64::from(HEADER_LEN))).map(drop)
-    }
 }
 
 fn parse_header(bytes: &[u8; 32]) -> Option<Header> {
@@ -178,13 +173,10 @@ mod tests {
         let frames: [(u64, &[u8]); 3] = [(0, b"first"), (3003, b""), (1 << 40, b"last")];
         let mut reader = Reader::new(Cursor::new(file(&frames))).unwrap();
         assert_eq!(reader.header(), HEADER);
-        for _ in 0..2 {
-            for (at, frame) in frames {
-                assert_eq!(reader.read().unwrap(), Some((at, frame.to_vec())));
-            }
-            assert_eq!(reader.read().unwrap(), None);
-            reader.rewind().unwrap();
+        for (at, frame) in frames {
+            assert_eq!(reader.read().unwrap(), Some((at, frame.to_vec())));
         }
+        assert_eq!(reader.read().unwrap(), None);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! Frames as they come from a peer, into files: video into IVF, Opus into Ogg, PCMU into WAV.
 
 use super::{ivf, ogg, wav};
+use duologue::rtp::codec::Codec;
+use duologue::rtp::stream;
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 /// What a file can hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Format {
     Vp8,
     Vp9,
@@ -18,6 +20,41 @@ pub(crate) enum Format {
 }
 
 impl Format {
+    /// `None` for what is not written into files.
+    pub(crate) fn of(codec: Codec) -> Option<Self> {
+        match codec {
+            Codec::Vp8 => Some(Self::Vp8),
+            Codec::Vp9 => Some(Self::Vp9),
+            Codec::H264(_) => Some(Self::H264),
+            Codec::H265 => Some(Self::H265),
+            Codec::Av1 => Some(Self::Av1),
+            Codec::Opus => Some(Self::Opus),
+            Codec::Pcmu => Some(Self::Pcmu),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Vp8 => "vp8",
+            Self::Vp9 => "vp9",
+            Self::H264 => "h264",
+            Self::H265 => "h265",
+            Self::Av1 => "av1",
+            Self::Opus => "opus",
+            Self::Pcmu => "pcmu",
+        }
+    }
+
+    /// Ticks of its clock in a second.
+    pub(crate) fn clock_rate(self) -> u32 {
+        match self {
+            Self::Opus => ogg::RATE,
+            Self::Pcmu => wav::RATE,
+            Self::Vp8 | Self::Vp9 | Self::H264 | Self::H265 | Self::Av1 => 90_000,
+        }
+    }
+
     fn extension(self) -> &'static str {
         match self {
             Self::Vp8 | Self::Vp9 | Self::H264 | Self::H265 | Self::Av1 => "ivf",
@@ -40,6 +77,20 @@ pub(crate) struct Frame<'f> {
     /// Pixels, where a key frame tells them.
     pub(crate) resolution: Option<(u16, u16)>,
     pub(crate) payload: &'f [u8],
+}
+
+impl<'f> Frame<'f> {
+    /// A received frame; `None` when no file takes its codec.
+    pub(crate) fn of(frame: &'f stream::Frame) -> Option<Self> {
+        Some(Self {
+            format: Format::of(frame.codec)?,
+            timestamp: frame.timestamp.0,
+            key_frame: frame.description.key_frame,
+            after_gap: frame.after_gap,
+            resolution: frame.description.resolution,
+            payload: &frame.payload,
+        })
+    }
 }
 
 /// What became of a frame.
@@ -138,7 +189,7 @@ impl Recorder {
         }
         // Decoders take the size from the frames; what is shown of the file takes it from here.
         let (width, height) = frame.resolution.unwrap_or_default();
-        let header = ivf::Header { fourcc, width, height, rate: 90_000, scale: 1 };
+        let header = ivf::Header { fourcc, width, height, rate: frame.format.clock_rate(), scale: 1 };
         let writer = ivf::Writer::new(self.create(frame)?, header)?;
         Ok(Some(Open::Ivf { writer, format: frame.format, whole: true }))
     }

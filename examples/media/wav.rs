@@ -2,7 +2,7 @@
 
 use std::io::{self, Seek, SeekFrom, Write};
 
-const RATE: u32 = 8000;
+pub(crate) const RATE: u32 = 8000;
 const MU_LAW: u16 = 7;
 /// What follows the eight bytes of the RIFF chunk's head, without the samples.
 const HEAD_LEN: u32 = 50;

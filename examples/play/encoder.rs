@@ -18,7 +18,7 @@ const KEY_FRAME_PERIOD: u32 = 10 * FRAMES_PER_SECOND;
 
 /// A packet of sound: 20 ms, in samples of 48 kHz.
 pub(crate) const PACKET: u32 = 960;
-const SOUND_RATE: u32 = 48_000;
+pub(crate) const SOUND_RATE: u32 = 48_000;
 const SOUND_BITRATE: i32 = 48_000;
 
 /// Draws and encodes.
