@@ -15,9 +15,12 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
 
 /// The most datagrams written for a peer before the next gets its turn.
-const BATCH: NonZeroUsize = NonZeroUsize::new(32).unwrap();
+const BATCH: NonZeroUsize = NonZeroUsize::MIN;
 /// The most datagrams read before deadlines and orders get their turn.
 const READS: usize = 64;
+/// The largest UDP payload: what every IPv6 path carries (1,280 bytes with both headers). Browsers keep to 1,200 bytes, but a
+/// forwarded packet has header extensions of our own, which may be longer than the browser's.
+const MTU: usize = 1232;
 /// How long Ctrl-C waits for the last datagrams to leave.
 const FAREWELL: Duration = Duration::from_millis(100);
 
@@ -57,7 +60,9 @@ impl Host {
     /// Sockets on every interface address, and a fresh certificate for all peers.
     pub(crate) fn bind(port: u16) -> io::Result<Self> {
         let provider = duologue::dtls::crypto::aws_lc_rs();
-        let config = Config::generate(provider, random()?, SystemTime::now()).map_err(io::Error::other)?;
+        let mut config =
+            Config::generate(provider, random()?, SystemTime::now()).map_err(io::Error::other)?;
+        config.mtu = MTU;
         Ok(Self {
             config: Arc::new(config),
             sockets: Sockets::bind(port)?,

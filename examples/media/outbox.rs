@@ -45,3 +45,12 @@ impl Outbox {
         let _ = reply.send(Ok(json!({ "next": next, "entries": self.entries })));
     }
 }
+
+/// Nothing is left unanswered.
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        if let Some(reply) = self.listener.take() {
+            self.tell(reply);
+        }
+    }
+}

@@ -40,12 +40,12 @@ impl Layers {
         self.0.iter()
     }
 
-    /// A packet of a layer has come.
-    pub(crate) fn see(&mut self, now: Instant, receiver: ReceiverId, told: &Description) {
-        if let Some(layer) = self.0.iter_mut().find(|layer| layer.receiver == receiver) {
-            layer.last = now;
-            layer.height = told.resolution.map(|(_, height)| height).or(layer.height);
-        }
+    /// A packet of a layer has come. Returns whether the layer is known.
+    pub(crate) fn see(&mut self, now: Instant, receiver: ReceiverId, told: &Description) -> bool {
+        let Some(layer) = self.0.iter_mut().find(|layer| layer.receiver == receiver) else { return false };
+        layer.last = now;
+        layer.height = told.resolution.map(|(_, height)| height).or(layer.height);
+        true
     }
 
     /// The smallest layer that fills a picture of `height` pixels, or else the largest; of those that are sent.

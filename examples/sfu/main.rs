@@ -116,9 +116,6 @@ impl App for Server {
                     host.peer(id).into_iter().for_each(|peer| peer.close(now));
                 }
             }
-            Event::Receiver { transceiver, receiver } => {
-                self.rooms.receiver_added(now, host, id, transceiver, receiver);
-            }
             Event::ReceiverEnded { receiver, .. } => self.rooms.receiver_ended(id, receiver),
             Event::KeyFrameRequest { transceiver, .. } => {
                 self.rooms.key_frame_asked(now, host, id, transceiver);

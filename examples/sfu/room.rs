@@ -24,8 +24,7 @@ const KINDS: [TrackKind; 2] = [TrackKind::Audio, TrackKind::Video];
 pub(crate) struct Member {
     pub(crate) room: String,
     pub(crate) outbox: Outbox,
-    /// What the participant sends on.
-    audio: TransceiverId,
+    /// Where the participant's picture comes from.
     video: TransceiverId,
     /// The encoding of the sound, once it is heard, and those of the picture.
     sound: Option<ReceiverId>,
@@ -58,11 +57,11 @@ impl Rooms {
             init.receive_rids = rids.iter().map(|rid| (*rid).into()).collect();
             add(peer, kind, init)
         };
-        let (audio, video) = (sends(TrackKind::Audio, &[])?, sends(TrackKind::Video, &RIDS)?);
+        sends(TrackKind::Audio, &[])?;
+        let video = sends(TrackKind::Video, &RIDS)?;
         let mut member = Member {
             room: room.clone(),
             outbox: Outbox::default(),
-            audio,
             video,
             sound: None,
             layers: Layers::default(),
@@ -135,24 +134,6 @@ impl Rooms {
         self.choose(now, host);
     }
 
-    /// A new encoding arrives.
-    pub(crate) fn receiver_added(
-        &mut self,
-        now: Instant,
-        host: &mut Host,
-        id: u64,
-        transceiver: TransceiverId,
-        receiver: ReceiverId,
-    ) {
-        let (Some(member), Some(peer)) = (self.members.get_mut(&id), host.peer(id)) else { return };
-        if transceiver == member.audio {
-            member.sound = Some(receiver);
-        } else if let Some(info) = peer.receiver(receiver) {
-            member.layers.add(now, receiver, info.rid);
-        }
-        self.choose(now, host);
-    }
-
     pub(crate) fn receiver_ended(&mut self, id: u64, receiver: ReceiverId) {
         if let Some(member) = self.members.get_mut(&id) {
             member.sound.take_if(|sound| *sound == receiver);
@@ -213,7 +194,16 @@ impl Rooms {
             Kind::Video => codec::describe(packet.codec, packet.payload).unwrap_or_default(),
             Kind::Audio => Description::default(),
         };
-        publisher.layers.see(now, packet.receiver, &told);
+        if kind == Kind::Audio {
+            publisher.sound = Some(packet.receiver);
+        } else if !publisher.layers.see(now, packet.receiver, &told) {
+            // A layer's first packet may be of the key frame that tells its size.
+            let rid = host.peer(id).and_then(|peer| Some(peer.receiver(packet.receiver)?.rid?.to_owned()));
+            publisher.layers.add(now, packet.receiver, rid.as_deref());
+            publisher.layers.see(now, packet.receiver, &told);
+            self.choose(now, host);
+        }
+        let Some(publisher) = self.members.get(&id) else { return };
         let sound = publisher.sound;
         for (other, member) in &mut self.members {
             let Some(subscription) = member.subscriptions.get_mut(&(id, kind)) else { continue };

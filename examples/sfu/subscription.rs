@@ -57,14 +57,18 @@ impl Subscription {
 
     /// Sends a packet on. What the subscriber cannot take for the moment is lost, as on any network.
     pub(crate) fn forward(&mut self, now: Instant, subscriber: &mut PeerConnection, packet: &Packet<'_>) {
-        if self.current != Some(packet.receiver) || packet.payload.is_empty() {
+        if self.current != Some(packet.receiver) {
             return;
         }
         let Some(sender) = tracks::sender(subscriber, self.transceiver) else { return };
         let Some(payload_type) = payload_type(subscriber, self.transceiver, packet.codec) else { return };
+        let Some(payload) = self.payload(packet) else {
+            // Padding, and what is left of a layer that was switched from, would be waited for as if lost.
+            self.forwarder.skip(packet.receiver, packet.sequence);
+            return;
+        };
         let numbers = self.forwarder.forward(now, packet.receiver, packet.sequence, packet.timestamp);
         let Some((sequence, timestamp)) = numbers else { return };
-        let Some(payload) = self.payload(packet) else { return };
         let mut outgoing = OutgoingPacket::new(payload_type, timestamp, payload);
         outgoing.sequence = Some(sequence);
         outgoing.marker = packet.header.marker;
@@ -72,8 +76,11 @@ impl Subscription {
         let _ = subscriber.send_rtp(now, sender, outgoing);
     }
 
-    /// The payload, with numbers of its own where the codec has running ones.
+    /// The payload, with numbers of its own where the codec has running ones; `None` for what is not forwarded.
     fn payload(&mut self, packet: &Packet<'_>) -> Option<Bytes> {
+        if packet.payload.is_empty() {
+            return None;
+        }
         self.block.extend_from_slice(packet.payload);
         let mut payload = self.block.split();
         if packet.codec == Codec::Vp8 {
