@@ -518,6 +518,22 @@ fn a_payload_of_no_codec_spoils_its_frame_alone() {
     assert_eq!(bench.buffer.counters().payloads, 1);
 }
 
+#[test]
+fn the_rest_of_a_broken_frame_makes_no_frame() {
+    let mut bench = Bench::new(AfterLoss::Continue);
+    let mut source = Source::new(0);
+    bench.insert_all(0, &source.frame(true, 2));
+    let mut broken = source.frame(false, 4);
+    // It looks like the beginning of a frame, as a slice of a picture may.
+    broken[2].payload = source.frame(false, 1)[0].payload.clone();
+    source.sequence -= 1;
+    broken.remove(1);
+    bench.insert_all(1, &broken);
+    bench.insert_all(2, &source.frame(false, 2));
+    assert_eq!(bench.numbers(2), [0]);
+    assert_eq!(bench.numbers(600), [3]);
+}
+
 /// What becomes of one packet.
 #[derive(Debug, Clone, Copy)]
 struct Fate {
