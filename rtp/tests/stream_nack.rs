@@ -49,7 +49,7 @@ struct Receiver {
 }
 
 enum Peer {
-    Sender(Sender),
+    Sender(Box<Sender>),
     Receiver(Box<Receiver>),
 }
 
@@ -190,7 +190,7 @@ fn run(seed: u64, loss: &Loss) -> Outcome {
     let (a, b) = ("192.0.2.1:1000".parse().unwrap(), "192.0.2.2:2000".parse().unwrap());
     let start = network.now();
     let mut peers = [
-        Peer::Sender(Sender {
+        Peer::Sender(Box::new(Sender {
             to: Addresses { source: a, destination: b },
             start,
             parts: Vec::new(),
@@ -199,7 +199,7 @@ fn run(seed: u64, loss: &Loss) -> Outcome {
             answers: VecDeque::new(),
             transmissions: Vec::new(),
             repair_bytes: 0,
-        }),
+        })),
         Peer::Receiver(Box::new(Receiver {
             to: Addresses { source: b, destination: a },
             nack: Nack::new(NackConfig::default()),
