@@ -522,19 +522,11 @@ fn the_rest_of_a_broken_frame_makes_no_frame() {
     assert_eq!(bench.numbers(600), [3]);
 }
 
-/// What becomes of one packet.
-#[derive(Debug, Clone, Copy)]
-struct Fate {
-    /// How late it is, in milliseconds; lost when `None`.
-    delay: Option<u64>,
-    /// When a copy of it comes.
-    copy: Option<u64>,
-}
-
-fn fate() -> impl Strategy<Value = Fate> {
+/// What becomes of one packet: after how many milliseconds it comes, if it does, and a copy of it.
+fn fate() -> impl Strategy<Value = (Option<u64>, Option<u64>)> {
     let delay = prop_oneof![6 => (0..5u64).prop_map(Some), 2 => (0..250u64).prop_map(Some), 1 => (400..900u64).prop_map(Some), 1 => Just(None)];
     let copy = prop_oneof![9 => Just(None), 1 => (0..900u64).prop_map(Some)];
-    (delay, copy).prop_map(|(delay, copy)| Fate { delay, copy })
+    (delay, copy)
 }
 
 /// A frame's packets, whether it is a key frame, whether it has a marker, whether padding follows.
@@ -561,9 +553,9 @@ proptest! {
             packets.last_mut().unwrap().marker = *marker;
             packets.extend(padding.then(|| source.padding()));
             for packet in packets {
-                let fate = fates.next().unwrap();
-                arrivals.extend(fate.delay.map(|delay| (n * 33 + delay, packet.clone())));
-                arrivals.extend(fate.copy.map(|delay| (n * 33 + delay, packet)));
+                let (delay, copy) = fates.next().unwrap();
+                arrivals.extend(delay.map(|delay| (n * 33 + delay, packet.clone())));
+                arrivals.extend(copy.map(|delay| (n * 33 + delay, packet)));
             }
         }
         arrivals.sort_by_key(|(at, _)| *at);
