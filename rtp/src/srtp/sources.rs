@@ -1,7 +1,6 @@
 //! What is known of each source whose packets proved to be authentic.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::hash::BuildHasher;
 
 use siphasher::sip::SipHasher13;
@@ -59,8 +58,7 @@ impl<const WORDS: usize> Sources<WORDS> {
     }
 }
 
-/// SipHash under a key of our own: the peer chooses its SSRCs, but not where they fall.
-#[derive(Clone)]
+/// SipHash under a key of our own: the peer chooses its SSRCs, but not where they fall. A table does not print it.
 struct Keyed([u8; 16]);
 
 impl BuildHasher for Keyed {
@@ -68,11 +66,5 @@ impl BuildHasher for Keyed {
 
     fn build_hasher(&self) -> SipHasher13 {
         SipHasher13::new_with_key(&self.0)
-    }
-}
-
-impl fmt::Debug for Keyed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Keyed(16 bytes)")
     }
 }
