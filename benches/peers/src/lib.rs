@@ -8,5 +8,6 @@ pub mod call_rtc;
 pub mod dtls;
 pub mod sctp;
 pub mod sdp;
+pub mod srtp;
 pub mod stun;
 pub mod table;

@@ -1,6 +1,6 @@
 //! Prints the table of CPU time; `--bin heap` prints what idle connections hold.
 
-use duologue_peers::{call, dtls, sctp, sdp, stun, table};
+use duologue_peers::{call, dtls, sctp, sdp, srtp, stun, table};
 
 fn main() {
     table::head();
@@ -11,6 +11,8 @@ fn main() {
     stun::check();
     stun::build();
     sdp::parse();
+    srtp::protect();
+    srtp::unprotect();
     call::connect();
     call::bulk();
 }
