@@ -44,7 +44,8 @@ pub enum Event {
         /// The encoding.
         receiver: ReceiverId,
     },
-    /// A source has said goodbye, or was silent for too long. Its id says nothing any more.
+    /// A source has said goodbye, or was silent for too long. Its id says nothing any more. What ends with its transceiver is
+    /// not told apart.
     ReceiverEnded {
         /// Which transceiver received it.
         transceiver: TransceiverId,

@@ -29,8 +29,8 @@ pub fn run(data: &[u8]) {
     assert!(items <= data.len() / 4 + 1);
 }
 
-/// All that a packet says, in words; `None` when it says so much that it takes several packets to say it again, or when a bit rate
-/// is larger than the numbers here.
+/// All that a packet says, in words; `None` when it says so much that it takes several packets to say it again, or when a
+/// bit rate is larger than the numbers here.
 fn content(packet: &Packet<'_>) -> Option<String> {
     Some(match packet {
         Packet::SenderReport(report) => {
@@ -96,8 +96,8 @@ fn content(packet: &Packet<'_>) -> Option<String> {
     })
 }
 
-/// What is said up to the last arrival. One report can say it again if it is not of more than half the numbers, tells the time of each
-/// arrival, and begins within the time that the first delta can tell.
+/// What is said up to the last arrival. One report can say it again if it is not of more than half the numbers, tells the
+/// time of each arrival, and begins within the time that the first delta can tell.
 fn transport_feedback(report: &TransportFeedback<'_>) -> Option<String> {
     let statuses: Vec<_> = report.statuses().collect();
     assert_eq!(statuses.len(), usize::from(report.status_count));

@@ -66,6 +66,9 @@ fn the_id_15_ends_the_one_byte_form() {
 fn the_id_0_with_a_length_ends_the_one_byte_form() {
     for len in 1..16 {
         assert_eq!(read(ONE_BYTE, &[0x10, 7, len, 0x20, 8, 0, 0, 0]), [(1, &[7][..])]);
+        // Nor does it stand for as many bytes as the length says.
+        let skipped = [&[0x10, 7, len][..], &vec![9; usize::from(len) + 1], &[0x20, 8]].concat();
+        assert_eq!(read(ONE_BYTE, &skipped), [(1, &[7][..])]);
     }
 }
 

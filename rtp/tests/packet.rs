@@ -1,5 +1,5 @@
 //! Packets: what is refused, what is read, what is written.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use duologue_rtp::packet::{self, Discard, FIXED_HEADER_LEN, Header, Packet};
 use duologue_rtp::{PayloadType, SequenceNumber, Ssrc, Timestamp};

@@ -1,5 +1,5 @@
 //! The fuzz target's body over its corpus, and over generated inputs.
-#![expect(clippy::indexing_slicing, unreachable_pub, reason = "bodies of fuzz targets")]
+#![expect(unreachable_pub, reason = "bodies of fuzz targets")]
 
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -129,6 +129,13 @@ fn sizes_from_0_to_40_and_every_truncation_are_refused() {
                 let truncated = len < 8 + profile.rtcp_overhead();
                 assert_eq!(refused == Discard::Truncated, truncated, "{len}");
             }
+            // A header that is none.
+            for header_len in 0..12 {
+                let mut receiver = Receiver::new(&Null, &master_key(profile), [0; 16]);
+                let refused =
+                    receiver.unprotect_rtp(&mut rtp.clone(), header_len, Ssrc(9), SequenceNumber(5));
+                assert_eq!(refused, Err(Discard::Truncated), "{header_len}");
+            }
             // A header beyond the end, up to where lengths overflow.
             for header_len in [rtp.len() - 3, rtp.len(), rtp.len() + 1, usize::MAX - 3, usize::MAX] {
                 let refused =

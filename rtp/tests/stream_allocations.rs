@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "a failing test panics")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test panics")]
 //! A steady stream allocates nothing, lost packets and swapped ones included.
 
 use std::alloc::System;

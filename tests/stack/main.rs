@@ -5,5 +5,6 @@ mod call;
 mod contract;
 mod demux;
 mod hostile;
+mod media;
 mod negotiation;
 mod support;

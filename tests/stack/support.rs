@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use duologue::ice::Path;
+use duologue::rtp::packet::Header;
 use duologue::sdp::jsep::IceCandidate;
 use duologue::stun::write_binding_response;
 use duologue::{
     Arrival, ChannelConfig, ChannelId, CloseReason, Config, ConnectionState, Description, Discard, Event,
-    Kind, Message, NtpTime, PeerConnection,
+    Frame, Kind, Message, NtpTime, PeerConnection, Received, ReceiverId, RtpPacket, TransceiverId,
 };
 use duologue_netsim::{Addresses, InterfaceId, Link, NatKind, Network, Node, Realm};
 use std::collections::VecDeque;
@@ -47,11 +48,23 @@ pub(crate) fn seed(seed: u64, who: usize) -> [u8; 32] {
     bytes
 }
 
+/// An RTP packet that was handed out.
+#[derive(Debug)]
+pub(crate) struct ReceivedPacket {
+    pub(crate) transceiver: TransceiverId,
+    pub(crate) receiver: ReceiverId,
+    pub(crate) header: Header,
+    pub(crate) repaired: bool,
+    pub(crate) payload: Vec<u8>,
+}
+
 /// A peer and what it has told so far.
 pub(crate) struct Peer {
     pub(crate) connection: PeerConnection,
     pub(crate) events: Vec<(Instant, Event)>,
     pub(crate) messages: Vec<Message>,
+    pub(crate) packets: Vec<ReceivedPacket>,
+    pub(crate) frames: Vec<Frame>,
     pub(crate) discards: Vec<Discard>,
     /// Messages are left unread while this is false.
     pub(crate) reads: bool,
@@ -67,6 +80,8 @@ impl Peer {
             connection,
             events: Vec::new(),
             messages: Vec::new(),
+            packets: Vec::new(),
+            frames: Vec::new(),
             discards: Vec::new(),
             reads: true,
             candidates: VecDeque::new(),
@@ -85,6 +100,9 @@ impl Peer {
             }
             assert_eq!(self.closed(), None, "nothing follows the end, but {event:?}");
             self.events.push((now, event));
+        }
+        while let Some(frame) = self.connection.recv_frame() {
+            self.frames.push(frame);
         }
         while self.reads
             && let Some(message) = self.connection.recv()
@@ -138,8 +156,18 @@ impl Node for Host {
         match self {
             Self::Peer(peer) => {
                 let path = Path::udp(addresses.destination, addresses.source);
-                if let Err(reason) = peer.connection.handle_datagram(now, Arrival::new(path, now), datagram) {
-                    peer.discards.push(reason);
+                match peer.connection.handle_datagram(now, Arrival::new(path, now), datagram) {
+                    Ok(Received::Rtp(RtpPacket { transceiver, packet, .. })) => {
+                        peer.packets.push(ReceivedPacket {
+                            transceiver,
+                            receiver: packet.receiver,
+                            header: packet.header,
+                            repaired: packet.repaired,
+                            payload: packet.payload.to_vec(),
+                        });
+                    }
+                    Ok(_) => {}
+                    Err(reason) => peer.discards.push(reason),
                 }
                 peer.drain(now);
             }
@@ -307,8 +335,13 @@ impl Call {
     }
 
     /// Lets at most `seconds` pass until `done`; whether it came to that.
-    pub(crate) fn run(&mut self, seconds: u64, mut done: impl FnMut(&mut Self) -> bool) -> bool {
-        let limit = self.now() + Duration::from_secs(seconds);
+    pub(crate) fn run(&mut self, seconds: u64, done: impl FnMut(&mut Self) -> bool) -> bool {
+        self.run_for(Duration::from_secs(seconds), done)
+    }
+
+    /// Lets at most this time pass until `done`; whether it came to that.
+    pub(crate) fn run_for(&mut self, time: Duration, mut done: impl FnMut(&mut Self) -> bool) -> bool {
+        let limit = self.now() + time;
         loop {
             self.signal();
             if done(self) {

@@ -9,5 +9,6 @@ pub mod dtls;
 pub mod rtp;
 pub mod sctp;
 pub mod sdp;
+pub mod srtp;
 pub mod stun;
 pub mod table;

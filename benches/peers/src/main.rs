@@ -1,6 +1,6 @@
 //! Prints the table of CPU time; `--bin heap` prints what idle connections hold.
 
-use duologue_peers::{call, dtls, rtp, sctp, sdp, stun, table};
+use duologue_peers::{call, dtls, rtp, sctp, sdp, srtp, stun, table};
 
 fn main() {
     table::head();
@@ -13,6 +13,8 @@ fn main() {
     sdp::parse();
     rtp::parse();
     rtp::build();
+    srtp::protect();
+    srtp::unprotect();
     call::connect();
     call::bulk();
 }

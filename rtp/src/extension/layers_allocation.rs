@@ -130,9 +130,10 @@ impl Value for VideoLayersAllocation {
         let (&first, data) = value.split_first()?;
         let encodings = (first >> 4 & 3) + 1;
         let mut allocation = Self { encoding: first >> 6, encodings, layers: [[None; 4]; 4] };
+        let nothing = Self { encoding: 0, encodings: 1, layers: [[None; 4]; 4] };
         // A single zero byte says that nothing is sent.
         if value == [0] {
-            return Some(allocation);
+            return Some(nothing);
         }
         let mut masks = [0; 4];
         let shared = first & 0x0f;
@@ -143,7 +144,8 @@ impl Value for VideoLayersAllocation {
             *mask = if shared == 0 { own.next()? } else { shared };
         }
         allocation.parse_layers(masks, data)?;
-        Some(allocation)
+        // So do masks without a layer.
+        Some(if masks == [0; 4] { nothing } else { allocation })
     }
 
     fn wire_len(&self) -> usize {

@@ -9,8 +9,8 @@ use crate::Timestamp;
 /// The wall-clock times of a source's packets, by its sender reports
 /// ([RFC 3550, Section 6.4.1](https://www.rfc-editor.org/rfc/rfc3550#section-6.4.1)). One report gives times by the clock's
 /// nominal rate, as [RFC 6051](https://www.rfc-editor.org/rfc/rfc6051#section-2) wants them at once; with two that lie at least
-/// a second apart the rate is measured. The reports it rests on are 20 to 40 seconds apart in a long call, so that the jitter of
-/// the sender's clock readings does not show, and its drift does.
+/// a second apart the rate is measured. The reports it rests on are 20 to 40 seconds apart in a long call, so that the
+/// jitter of the sender's clock readings does not show, and its drift does.
 #[derive(Debug, Clone, Copy)]
 pub struct ClockMapping {
     clock_rate: NonZeroU32,
@@ -33,8 +33,8 @@ impl ClockMapping {
         Self { clock_rate, anchors: None, latest: None }
     }
 
-    /// Takes a report. One that is not later than the last, or repeats it, changes nothing; one that says that the clock runs more than a
-    /// tenth too fast or too slow begins anew, as after a change of clocks at the source.
+    /// Takes a report. One that is not later than the last, or repeats it, changes nothing; one that says that the clock
+    /// runs more than a tenth too fast or too slow begins anew, as after a change of clocks at the source.
     pub fn update(&mut self, info: &SenderInfo) {
         let now = SenderTime { ntp: info.ntp, rtp: info.rtp };
         let (Some(latest), Some([_, middle])) = (self.latest, self.anchors) else {

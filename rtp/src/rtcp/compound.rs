@@ -8,9 +8,9 @@ use crate::Ssrc;
 /// Writes the RTCP packets of one datagram, never longer than was said.
 ///
 /// A full compound begins with a report and the CNAME of its source
-/// ([RFC 3550, Section 6.1](https://www.rfc-editor.org/rfc/rfc3550#section-6.1)); one of reduced size has any packets, and is only
-/// for feedback that goes out before its time
-/// ([RFC 5506, Section 4.1](https://www.rfc-editor.org/rfc/rfc5506#section-4.1)).
+/// ([RFC 3550, Section 6.1](https://www.rfc-editor.org/rfc/rfc3550#section-6.1)); one of reduced size has any packets, and
+/// is only for feedback that goes out before its time ([RFC 5506, Section
+/// 4.1](https://www.rfc-editor.org/rfc/rfc5506#section-4.1)).
 #[derive(Debug)]
 #[must_use = "a compound is judged when it is finished"]
 pub struct Compound<'o> {
@@ -57,8 +57,8 @@ impl<'o> Compound<'o> {
 
     /// Appends the report of a source with as many of `blocks` as fit, those above 31 in further receiver reports, and its
     /// CNAME. The others stay in the iterator, for the next interval: whoever keeps the blocks takes them in turns
-    /// ([RFC 3550, Section 6.1](https://www.rfc-editor.org/rfc/rfc3550#section-6.1)), and takes fewer to leave room for feedback.
-    /// `false`, and nothing appended, when there is no room for a report without blocks.
+    /// ([RFC 3550, Section 6.1](https://www.rfc-editor.org/rfc/rfc3550#section-6.1)), and takes fewer to leave room for
+    /// feedback. `false`, and nothing appended, when there is no room for a report without blocks.
     pub fn source(&mut self, source: &Source<'_>, blocks: &mut impl Iterator<Item = ReportBlock>) -> bool {
         let Source { ssrc, info, cname } = source;
         let sdes_len = 4 + (4 + 2 + cname.len().min(255) + 1).next_multiple_of(4);

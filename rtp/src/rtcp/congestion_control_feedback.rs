@@ -171,8 +171,8 @@ impl<'o> CongestionControlFeedbackWriter<'o> {
     }
 
     /// Appends a block of a stream's packets from number `begin_seq` on, one item for each, and returns how many were taken;
-    /// the others stay in the iterator. A block of no packets tells that none arrived since `begin_seq`. `None`, and no block, when
-    /// there is no room for one packet.
+    /// the others stay in the iterator. A block of no packets tells that none arrived since `begin_seq`. `None`, and no
+    /// block, when there is no room for one packet.
     pub fn stream(
         &mut self,
         ssrc: Ssrc,

@@ -22,7 +22,8 @@ impl<'a> Nack<'a> {
         Some(Self { sender: feedback.sender, media: feedback.media, entries: feedback.entries()? })
     }
 
-    /// The numbers of the packets, in the order in which they were written: at most 17 for each word. A peer may name one twice.
+    /// The numbers of the packets, in the order in which they were written: at most 17 for each word. A peer may name one
+    /// twice.
     pub fn lost(self) -> impl Iterator<Item = SequenceNumber> + Clone + use<'a> {
         self.entries.iter().flat_map(|&[p0, p1, b0, b1]| {
             let pid = SequenceNumber(u16::from_be_bytes([p0, p1]));

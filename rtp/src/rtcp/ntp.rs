@@ -70,7 +70,8 @@ impl NtpShort {
         to_duration((self.0 as u64) << 16)
     }
 
-    /// How far this time is ahead of `other`, the shorter way round, in units of 1/65,536 of a second; negative when it is behind.
+    /// How far this time is ahead of `other`, the shorter way round, in units of 1/65,536 of a second; negative when it is
+    /// behind.
     #[must_use]
     pub const fn distance(self, other: Self) -> i32 {
         self.0.wrapping_sub(other.0).cast_signed()

@@ -15,10 +15,10 @@ pub struct ScheduleConfig {
     /// Bits per second for the RTCP of all members, headers of UDP and IP included. By default 75,000: the 5% that
     /// [RFC 3550, Section 6.2](https://www.rfc-editor.org/rfc/rfc3550#section-6.2) recommends, of 1.5 Mbit/s.
     pub bandwidth: NonZeroU64,
-    /// The mean time between regular compounds, when the bandwidth allows them that often: the RFC's T_rr_interval under AVPF, its
-    /// minimum interval under AVP. By default a second, which is what browsers keep for video.
-    /// [RFC 3550, Section 6.2](https://www.rfc-editor.org/rfc/rfc3550#section-6.2) lets the minimum fall to 360 s divided by the
-    /// session's kilobits per second, so that a second is allowed from 360 kbit/s on; below, see [`Self::for_session`].
+    /// The mean time between regular compounds, when the bandwidth allows them that often: the RFC's T_rr_interval under
+    /// AVPF, its minimum interval under AVP. By default a second, which is what browsers keep for video. [RFC 3550, Section
+    /// 6.2](https://www.rfc-editor.org/rfc/rfc3550#section-6.2) lets the minimum fall to 360 s divided by the session's
+    /// kilobits per second, so that a second is allowed from 360 kbit/s on; below, see [`Self::for_session`].
     pub interval: Duration,
     /// The rules that both sides agreed on. By default AVPF, as WebRTC demands.
     pub profile: Profile,
@@ -49,9 +49,9 @@ impl Default for ScheduleConfig {
 }
 
 impl ScheduleConfig {
-    /// For a session of so many bits per second: 5% of them for RTCP, and an interval of 360 s divided by the kilobits, from one
-    /// second (360 kbit/s and more) to the five that
-    /// [RFC 3550, Section 6.2](https://www.rfc-editor.org/rfc/rfc3550#section-6.2) recommends (72 kbit/s and less, as audio alone).
+    /// For a session of so many bits per second: 5% of them for RTCP, and an interval of 360 s divided by the kilobits, from
+    /// one second (360 kbit/s and more) to the five that [RFC 3550, Section
+    /// 6.2](https://www.rfc-editor.org/rfc/rfc3550#section-6.2) recommends (72 kbit/s and less, as audio alone).
     #[must_use]
     pub fn for_session(bandwidth: NonZeroU64) -> Self {
         Self {
@@ -86,8 +86,9 @@ pub enum Early {
 
 /// When to send RTCP. Randomness comes with the calls: 32 fresh bits each time, evenly distributed.
 ///
-/// After construction: [`Self::next`] says when to call [`Self::due`]; what that asks for is sent, and [`Self::sent`] is told of it. The
-/// caller counts members and senders, who are sources and not machines: a media server's peer may be thousands.
+/// After construction: [`Self::next`] says when to call [`Self::due`]; what that asks for is sent, and [`Self::sent`] is
+/// told of it. The caller counts members and senders, who are sources and not machines: a media server's peer may be
+/// thousands.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     config: ScheduleConfig,
@@ -144,7 +145,8 @@ impl Schedule {
         self.early.map_or_else(|| self.regular(), |early| early.min(self.regular()))
     }
 
-    /// Says what to send at `now`; the caller sends it, and tells by [`Self::sent`]. After [`Due::Nothing`] the next time is later.
+    /// Says what to send at `now`; the caller sends it, and tells by [`Self::sent`]. After [`Due::Nothing`] the next time is
+    /// later.
     #[must_use]
     pub fn due(&mut self, now: Instant, random: u32) -> Due {
         if self.regular() <= now {
@@ -182,8 +184,9 @@ impl Schedule {
                 self.early = None;
                 self.begin_interval(now, random);
                 if self.config.profile == Profile::Avpf {
-                    // The RFC draws this time anew at each regular one that it suppresses, which for short intervals comes to half
-                    // of T_rr_interval and not to its mean. It is drawn once here, from other bits than the interval's.
+                    // The RFC draws this time anew at each regular one that it suppresses, which for short intervals comes
+                    // to half of T_rr_interval and not to its mean. It is drawn once here, from other bits than the
+                    // interval's.
                     let random = random.wrapping_mul(0x9e37_79b1).rotate_left(16);
                     self.suppressed_until = Some(now + dither(self.config.interval, random));
                 }
@@ -196,8 +199,8 @@ impl Schedule {
         self.average(size);
     }
 
-    /// Asks when feedback can go out that has come up at `now`, and is of use until `max_delay` later. Feedback that was asked for before
-    /// goes out with it.
+    /// Asks when feedback can go out that has come up at `now`, and is of use until `max_delay` later. Feedback that was
+    /// asked for before goes out with it.
     #[must_use]
     pub fn request_early(&mut self, now: Instant, max_delay: Duration, random: u32) -> Early {
         if let Some(early) = self.early {
@@ -290,7 +293,8 @@ impl Schedule {
         self.average_size = self.average_size - self.average_size / 16 + wire_size(size);
     }
 
-    /// The calculated interval, with its randomness ([RFC 3550, Section 6.3.1](https://www.rfc-editor.org/rfc/rfc3550#section-6.3.1)).
+    /// The calculated interval, with its randomness ([RFC 3550, Section
+    /// 6.3.1](https://www.rfc-editor.org/rfc/rfc3550#section-6.3.1)).
     fn interval(&self, random: u32) -> Duration {
         let minimum = match self.config.profile {
             Profile::Avp if self.initial => self.config.interval / 2,

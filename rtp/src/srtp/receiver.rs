@@ -73,8 +73,8 @@ impl Receiver {
         ssrc: Ssrc,
         sequence: SequenceNumber,
     ) -> Result<Unprotected, Discard> {
-        let least = header_len.max(RTP_HEADER_LEN).checked_add(self.profile.rtp_overhead());
-        if least.is_none_or(|least| packet.len() < least) {
+        let least = header_len.checked_add(self.profile.rtp_overhead());
+        if header_len < RTP_HEADER_LEN || least.is_none_or(|least| packet.len() < least) {
             return Err(Discard::Truncated);
         }
         let index = |highest: Option<u64>| match highest {
@@ -119,3 +119,24 @@ const RTP_HEADER_LEN: usize = 12;
 /// Words of 64 packets, one of them being filled.
 const RTP_WORDS: usize = 1024 / 64 + 1;
 const RTCP_WORDS: usize = 128 / 64 + 1;
+
+#[cfg(test)]
+#[cfg(feature = "rust-crypto")]
+mod tests {
+    use super::*;
+    use crate::srtp::{RUST_CRYPTO, Sender};
+
+    #[test]
+    fn a_packet_is_not_taken_again_as_one_of_the_cycle_after_the_last() {
+        let key = MasterKey::new(Profile::Aes128CmHmacSha1_80, &[1; 16], &[2; 14]).unwrap();
+        let mut receiver = Receiver::new(&RUST_CRYPTO, &key, [0; 16]);
+        receiver.rtp_sources.admit(Ssrc(0), |_| (1 << 48) - 1, |_| Ok(())).unwrap();
+        // The tag of the first packet of all has the roll-over counter that comes after the last.
+        let mut packet = vec![0; 20];
+        Sender::new(&RUST_CRYPTO, &key)
+            .protect_rtp(&mut packet, 0, 12, Ssrc(0), ExtendedSequence(0))
+            .unwrap();
+        let refused = receiver.unprotect_rtp(&mut packet, 12, Ssrc(0), SequenceNumber(0));
+        assert_eq!(refused, Err(Discard::NotAuthentic));
+    }
+}

@@ -1,7 +1,6 @@
 //! What is known of each source whose packets proved to be authentic.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::hash::BuildHasher;
 
 use siphasher::sip::SipHasher13;
@@ -68,11 +67,5 @@ impl BuildHasher for Keyed {
 
     fn build_hasher(&self) -> SipHasher13 {
         SipHasher13::new_with_key(&self.0)
-    }
-}
-
-impl fmt::Debug for Keyed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Keyed(16 bytes)")
     }
 }

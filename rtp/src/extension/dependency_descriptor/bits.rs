@@ -95,5 +95,5 @@ impl<'o, O: BufMut> BitWriter<'o, O> {
 /// The width of the longer numbers below `bound`, and how many are one bit shorter.
 const fn non_symmetric(bound: u8) -> (usize, u8) {
     let width = u8::BITS - bound.leading_zeros();
-    (width as usize, ((1_u16 << width) - bound as u16) as u8)
+    (width as usize, (1_u8 << width) - bound)
 }
