@@ -23,10 +23,17 @@ const LOOPBACK_FLAGS = [
   '--allow-loopback-in-peer-connection',
 ];
 
-/** Starts a browser with a fresh profile; without `loopback` it has no WebRTC flag at all. */
-export async function startChromium({ loopback = true } = {}) {
+// A camera and a microphone that are not there: a moving picture and a beep each second, given to whoever asks.
+const DEVICE_FLAGS = [
+  '--use-fake-device-for-media-stream',
+  '--use-fake-ui-for-media-stream',
+  '--autoplay-policy=no-user-gesture-required',
+];
+
+/** Starts a browser with a fresh profile; without `loopback` it has no WebRTC flag at all, with `devices` fake ones. */
+export async function startChromium({ loopback = true, devices = false } = {}) {
   const profile = await mkdtemp(join(tmpdir(), 'duologue-chromium-'));
-  const flags = [...FLAGS, ...(loopback ? LOOPBACK_FLAGS : [])];
+  const flags = [...FLAGS, ...(loopback ? LOOPBACK_FLAGS : []), ...(devices ? DEVICE_FLAGS : [])];
   const own = [`--user-data-dir=${profile}`, '--remote-debugging-port=0'];
   // A process group of its own, so that kill() reaches every process of the browser at once.
   const options = { detached: true, stdio: ['ignore', 'ignore', 'pipe'] };

@@ -1,6 +1,6 @@
 // The browser example as a child process, for the tests.
 //
-// DUOLOGUE_SERVER            path of the built example (required)
+// DUOLOGUE_SERVER            path of the built example (required); other examples lie beside it
 // DUOLOGUE_SERVER_NAMESPACE  network namespace to run it in (default: the tests' own)
 // DUOLOGUE_HOST              address to serve on (default: 127.0.0.1)
 // DUOLOGUE_LOGS              folder for its output (default: none is kept)
@@ -8,13 +8,14 @@
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Starts the example on a free port, with further arguments if wanted, and waits until it serves. */
-export async function startServer(name, args = []) {
-  const binary = process.env.DUOLOGUE_SERVER;
-  if (!binary) throw new Error('DUOLOGUE_SERVER must name the built browser example');
+/** Starts the example, or the `example` of this name, on a free port, with further arguments if wanted; waits until it serves. */
+export async function startServer(name, args = [], example = 'browser') {
+  const ours = process.env.DUOLOGUE_SERVER;
+  if (!ours) throw new Error('DUOLOGUE_SERVER must name the built browser example');
+  const binary = example === 'browser' ? ours : join(dirname(ours), example);
   const host = process.env.DUOLOGUE_HOST ?? '127.0.0.1';
   const namespace = process.env.DUOLOGUE_SERVER_NAMESPACE;
   const listen = `${host}:${namespace ? 8080 : await freePort(host)}`;

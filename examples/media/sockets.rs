@@ -1,0 +1,83 @@
+//! The UDP sockets of a server: one on every interface address.
+
+use duologue::Transmit;
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::task::Poll;
+use tokio::io::ReadBuf;
+use tokio::net::UdpSocket;
+
+/// A datagram that has come: its length, and from where it came to which of our addresses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Came {
+    pub(crate) len: usize,
+    pub(crate) from: SocketAddr,
+    pub(crate) to: SocketAddr,
+}
+
+pub(crate) struct Sockets(Vec<(SocketAddr, UdpSocket)>);
+
+impl Sockets {
+    /// A socket on every interface address, loopback included; port 0 takes a free one for each.
+    pub(crate) fn bind(port: u16) -> io::Result<Self> {
+        let mut addresses: Vec<IpAddr> = if_addrs::get_if_addrs()?.iter().map(|one| one.ip()).collect();
+        // A link-local IPv6 address is of use only with its scope, which candidates cannot carry.
+        addresses.retain(|ip| !matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local()));
+        addresses.sort_unstable();
+        addresses.dedup();
+        let mut sockets = Vec::new();
+        for ip in addresses {
+            let socket = std::net::UdpSocket::bind((ip, port))?;
+            socket.set_nonblocking(true)?;
+            let reference = socket2::SockRef::from(&socket);
+            // Bursts of a bulk transfer fit; the kernel may grant less.
+            let _ = reference.set_recv_buffer_size(4 << 20);
+            let _ = reference.set_send_buffer_size(4 << 20);
+            sockets.push((socket.local_addr()?, UdpSocket::from_std(socket)?));
+        }
+        Ok(Self(sockets))
+    }
+
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.0.iter().map(|(address, _)| *address)
+    }
+
+    /// Waits for a datagram on any socket.
+    pub(crate) async fn receive(&self, datagram: &mut [u8]) -> Came {
+        poll_fn(|context| {
+            for (to, socket) in &self.0 {
+                let mut buffer = ReadBuf::new(datagram);
+                // An error here is an earlier datagram's, refused by its receiver: the next read may do.
+                while let Poll::Ready(result) = socket.poll_recv_from(context, &mut buffer) {
+                    if let Ok(from) = result {
+                        return Poll::Ready(Came { len: buffer.filled().len(), from, to: *to });
+                    }
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// A datagram that is there already, if there is one.
+    pub(crate) fn try_receive(&self, datagram: &mut [u8]) -> Option<Came> {
+        self.0.iter().find_map(|(to, socket)| {
+            let (len, from) = socket.try_recv_from(datagram).ok()?;
+            Some(Came { len, from, to: *to })
+        })
+    }
+
+    /// Sends a batch, datagram by datagram.
+    pub(crate) async fn send(&self, transmit: &Transmit, bytes: &[u8]) {
+        let Some((_, socket)) = self.0.iter().find(|(address, _)| *address == transmit.path.local) else {
+            return;
+        };
+        let size = transmit.segment_size.map_or(bytes.len(), NonZeroUsize::get).max(1);
+        for datagram in bytes.chunks(size) {
+            // What the kernel refuses is lost, as on any network.
+            let _ = socket.send_to(datagram, transmit.path.remote).await;
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What one participant gets of another: one track, numbered as one stream whatever layer it comes from.
+
+use bytes::{Bytes, BytesMut};
+use duologue::rtp::PayloadType;
+use duologue::rtp::codec::{Codec, Description, vp8};
+use duologue::rtp::extension::{Kind, Set};
+use duologue::rtp::stream::{Forwarder, OutgoingPacket, Packet, ReceiverId};
+use duologue::{PeerConnection, TransceiverId};
+use std::time::Instant;
+
+use crate::media::tracks;
+
+/// Header extensions that are handed on.
+const HANDED_ON: [Kind; 3] = [Kind::AudioLevel, Kind::VideoOrientation, Kind::PlayoutDelay];
+
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    /// The subscriber's transceiver.
+    pub(crate) transceiver: TransceiverId,
+    /// The encoding that is forwarded.
+    pub(crate) current: Option<ReceiverId>,
+    /// The one that shall be, from its next key frame on.
+    pub(crate) wanted: Option<ReceiverId>,
+    /// How high the subscriber shows the picture, in pixels.
+    pub(crate) height: u16,
+    /// How often the layer has changed.
+    pub(crate) switches: u64,
+    forwarder: Forwarder,
+    vp8: vp8::Rewriter,
+    /// From which payloads are cut; its memory is used again.
+    block: BytesMut,
+}
+
+impl Subscription {
+    pub(crate) fn new(transceiver: TransceiverId, clock_rate: u32) -> Self {
+        Self {
+            transceiver,
+            current: None,
+            wanted: None,
+            height: 0,
+            switches: 0,
+            forwarder: Forwarder::new(clock_rate),
+            vp8: vp8::Rewriter::new(),
+            block: BytesMut::new(),
+        }
+    }
+
+    /// Takes up the wanted encoding where it can be decoded without what came before.
+    pub(crate) fn switch(&mut self, receiver: ReceiverId, told: &Description) {
+        let begins = told.starts_frame && told.key_frame;
+        if begins && self.wanted == Some(receiver) && self.current != Some(receiver) {
+            self.switches += u64::from(self.current.is_some());
+            self.current = Some(receiver);
+            self.vp8.switch();
+        }
+    }
+
+    /// Sends a packet on. What the subscriber cannot take for the moment is lost, as on any network.
+    pub(crate) fn forward(&mut self, now: Instant, subscriber: &mut PeerConnection, packet: &Packet<'_>) {
+        if self.current != Some(packet.receiver) {
+            return;
+        }
+        let Some(sender) = tracks::sender(subscriber, self.transceiver) else { return };
+        let Some(payload_type) = payload_type(subscriber, self.transceiver, packet.codec) else { return };
+        let Some(payload) = self.payload(packet) else {
+            // Padding, and what is left of a layer that was switched from, would be waited for as if lost.
+            self.forwarder.skip(packet.receiver, packet.sequence);
+            return;
+        };
+        let numbers = self.forwarder.forward(now, packet.receiver, packet.sequence, packet.timestamp);
+        let Some((sequence, timestamp)) = numbers else { return };
+        let mut outgoing = OutgoingPacket::new(payload_type, timestamp, payload);
+        outgoing.sequence = Some(sequence);
+        outgoing.marker = packet.header.marker;
+        outgoing.extensions = self.extensions(packet);
+        let _ = subscriber.send_rtp(now, sender, outgoing);
+    }
+
+    /// The payload, with numbers of its own where the codec has running ones; `None` for what is not forwarded.
+    fn payload(&mut self, packet: &Packet<'_>) -> Option<Bytes> {
+        if packet.payload.is_empty() {
+            return None;
+        }
+        self.block.extend_from_slice(packet.payload);
+        let mut payload = self.block.split();
+        if packet.codec == Codec::Vp8 {
+            self.vp8.rewrite(&mut payload).ok()?;
+        }
+        Some(payload.freeze())
+    }
+
+    fn extensions(&mut self, packet: &Packet<'_>) -> Set {
+        let mut set = Set::builder(&mut self.block);
+        for (kind, value) in packet.extensions().filter(|(kind, _)| HANDED_ON.contains(kind)) {
+            set.push(kind, value);
+        }
+        set.finish()
+    }
+}
+
+fn payload_type(peer: &PeerConnection, transceiver: TransceiverId, codec: Codec) -> Option<PayloadType> {
+    tracks::payload_type(peer, transceiver, |one| one == codec).map(|(number, _)| number)
+}
