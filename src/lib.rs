@@ -3,7 +3,7 @@
 //! A [`PeerConnection`] opens no socket, reads no clock, spawns no task and asks the operating system for no randomness:
 //! time, datagrams and a seed go in, datagrams, events and deadlines come out. It can be embedded in any runtime, fuzzed,
 //! and tested on virtual time. Each protocol is a crate of its own, re-exported here: [`sdp`], [`stun`], [`ice`], [`dtls`],
-//! [`sctp`].
+//! [`sctp`], [`rtp`].
 //!
 //! # The loop
 //!
@@ -56,7 +56,7 @@
 //!    [`recv`](PeerConnection::recv) still yields what had arrived. ICE's `disconnected` and `failed` are states, not ends.
 //! 6. `poll_transmit` appends datagrams for one path, all but the last of one length, ready for segmentation offload.
 //! 7. After `handle_timeout(t)` the next deadline is `None` or later than `t`; an early call does nothing; a drain ends.
-//! 8. Messages and events are pulled; unread messages hold the peer back.
+//! 8. Messages, frames and events are pulled; unread messages hold the peer back, unread frames are dropped, the oldest first.
 //! 9. Every public type is `Send + 'static`; there are no callbacks.
 
 pub mod capabilities;

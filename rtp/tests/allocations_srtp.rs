@@ -36,7 +36,7 @@ fn packets_cost_no_allocation() {
 
             let mut packet = Vec::with_capacity(1500);
             let mut exchange = |index: u64| {
-                let ssrc = Ssrc(u32::from(index % 3 == 0));
+                let ssrc = Ssrc(u32::from(index.is_multiple_of(3)));
                 let sequence = ExtendedSequence(index).wire();
                 packet.clear();
                 packet.extend_from_slice(&[0x80, 96]);

@@ -80,6 +80,34 @@ fn a_packet_that_comes_late_is_told_with_those_above_it() {
 }
 
 #[test]
+fn the_first_to_arrive_need_not_be_the_first_that_was_sent() {
+    let start = start();
+    let mut arrivals = Arrivals::new(start);
+    for (number, ms) in [(2, 1), (65_535, 2), (65_473, 3)] {
+        arrivals.received(SequenceNumber(number), start + MS * ms);
+    }
+    // 64 numbers below the first, and no more.
+    assert_eq!(pending(&arrivals), Some((65_535, vec![(65_535, 2), (2, 1)])));
+    arrivals.reported(start + MS * 50, SequenceNumber(3));
+    arrivals.received(SequenceNumber(65_534), start + MS * 51);
+    assert_eq!((pending(&arrivals), arrivals.stats().too_late), (None, 2));
+    arrivals.received(SequenceNumber(1), start + MS * 51);
+    assert_eq!(pending(&arrivals), Some((1, vec![(1, 51), (2, 1)])));
+}
+
+#[test]
+fn what_was_sent_before_the_first_to_arrive_is_not_taken_for_another_when_the_record_is_full() {
+    let start = start();
+    let at = |ecn| SourceArrival { at: start, ecn };
+    let mut source = SourceArrivals::default();
+    for number in 100..100 + 8192 {
+        assert!(source.received(ExtendedSequence(number), at(1)));
+    }
+    assert!(!source.received(ExtendedSequence(99), at(3)));
+    assert!(source.pending().unwrap().1.all(|packet| packet == Some(at(1))));
+}
+
+#[test]
 fn what_a_report_did_not_hold_is_due_at_once_under_the_next_count() {
     let start = start();
     let mut arrivals = Arrivals::new(start);

@@ -98,9 +98,11 @@ fn packets_are_kept_for_two_seconds_and_a_megabyte() {
         assert!(cache.stats().bytes <= 1 << 20);
     }
     assert_eq!(cache.stats().packets, (1 << 20) / 1200);
+    cache.insert(now + MS * 4002, ExtendedSequence(2000), (), 1200);
+    assert_eq!(cache.stats().packets, 1);
     cache.clear();
     assert_eq!((cache.stats().packets, cache.stats().bytes), (0, 0));
-    assert!(cache.request(now + MS * 2001, SequenceNumber(1999), ROUND_TRIP).is_err());
+    assert!(cache.request(now + MS * 4002, SequenceNumber(2000), ROUND_TRIP).is_err());
 }
 
 #[test]

@@ -5,10 +5,10 @@ use duologue::rtp::PayloadType;
 use duologue::rtp::codec::Codec;
 use duologue::sdp::Direction;
 use duologue::{
-    ConnectionState, Encoding, Event, JitterConfig, KeyFrameRequest, OutgoingFrame, OutgoingPacket, SenderId,
-    TrackKind, TransceiverId, TransceiverInit, codec_of,
+    ConnectionState, Discard, Encoding, Event, JitterConfig, KeyFrameRequest, OutgoingFrame, OutgoingPacket,
+    SenderId, TrackKind, TransceiverId, TransceiverInit, codec_of,
 };
-use duologue_netsim::{Link, Loss};
+use duologue_netsim::{Addresses, Link, Loss};
 use std::time::Duration;
 
 /// The time between two frames.
@@ -201,4 +201,74 @@ fn three_layers_of_simulcast_arrive_as_three_receivers_with_their_rids() {
     found.sort_unstable();
     assert_eq!(found, ["f", "h", "q"]);
     assert_eq!(call.peer(BOB).connection.connection_state(), ConnectionState::Connected);
+}
+
+/// Sends an audio packet each 20 ms while `at` happens with the `n`th.
+fn talk(call: &mut Call, id: TransceiverId, packets: u8, at: impl Fn(&mut Call, u8)) {
+    let payload_type = payload_type(call, ALICE, id, Codec::Opus);
+    let sender = sender(call, ALICE, id);
+    for number in 0..packets {
+        at(call, number);
+        let now = call.now();
+        let packet = OutgoingPacket::new(payload_type, u32::from(number) * 960, vec![0xfc, number].into());
+        call.peer(ALICE).connection.send_rtp(now, sender, packet).unwrap();
+        run_for(call, Duration::from_millis(20));
+    }
+    run_for(call, Duration::from_secs(1));
+}
+
+#[test]
+fn an_ice_restart_loses_no_packet_and_keeps_the_keys() {
+    let (mut call, id) = sending(&Setup::new(7), TrackKind::Audio);
+    talk(&mut call, id, 100, |call, number| {
+        if number == 30 {
+            call.peer(ALICE).connection.restart_ice();
+            call.negotiate();
+        }
+    });
+    let numbers: Vec<u8> = call.peer(BOB).packets.iter().map(|packet| packet.payload[1]).collect();
+    assert_eq!(numbers, (0..100).collect::<Vec<u8>>());
+}
+
+/// Asterisk's RTP bleed: media that came from elsewhere drew the answers there.
+#[test]
+fn media_from_another_address_is_refused_and_moves_no_path() {
+    let (mut call, id) = sending(&Setup::new(8), TrackKind::Audio);
+    call.peer(ALICE).sent = Some(Vec::new());
+    talk(&mut call, id, 5, |_, _| {});
+    let sent = call.peer(ALICE).sent.take().unwrap();
+    let recorded = sent.iter().filter(|(_, bytes)| bytes[0] == 0x90 || bytes[0] == 0x80);
+    let path = call.peer(BOB).connection.candidate_pairs().map(|pair| pair.path).collect::<Vec<_>>();
+    let before = call.peer(BOB).packets.len();
+    for (addresses, bytes) in recorded {
+        let elsewhere = Addresses { source: "198.51.100.66:5000".parse().unwrap(), ..*addresses };
+        call.network.inject(elsewhere, bytes);
+    }
+    call.wait(1);
+    let bob = call.peer(BOB);
+    assert!(bob.connection.stats().discarded(Discard::UnqualifiedMedia) >= 5);
+    assert_eq!(bob.packets.len(), before);
+    assert_eq!(bob.connection.candidate_pairs().map(|pair| pair.path).collect::<Vec<_>>(), path);
+}
+
+#[test]
+fn a_bit_flipped_on_the_way_or_a_packet_sent_again_is_refused() {
+    let (mut call, id) = sending(&Setup::new(9), TrackKind::Audio);
+    call.peer(ALICE).sent = Some(Vec::new());
+    talk(&mut call, id, 5, |_, _| {});
+    let sent = call.peer(ALICE).sent.take().unwrap();
+    let before = call.peer(BOB).packets.len();
+    assert_eq!(before, 5);
+    for (addresses, bytes) in sent.iter().filter(|(_, bytes)| bytes[0] & 0xc0 == 0x80) {
+        call.network.inject(*addresses, bytes);
+        for index in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[index] ^= 1 << (index % 8);
+            call.network.inject(*addresses, &changed);
+        }
+    }
+    call.wait(1);
+    assert_eq!(call.peer(BOB).packets.len(), before, "nothing forged or repeated is handed out");
+    talk(&mut call, id, 5, |_, _| {});
+    assert_eq!(call.peer(BOB).packets.len(), before + 5, "and what is not still is");
 }

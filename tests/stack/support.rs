@@ -7,7 +7,7 @@ use duologue::sdp::jsep::IceCandidate;
 use duologue::stun::write_binding_response;
 use duologue::{
     Arrival, ChannelConfig, ChannelId, CloseReason, Config, ConnectionState, Description, Discard, Event,
-    Frame, Kind, Message, NtpTime, PeerConnection, Received, ReceiverId, RtpPacket, TransceiverId,
+    Frame, Kind, Message, NtpTime, PeerConnection, Received, RtpPacket,
 };
 use duologue_netsim::{Addresses, InterfaceId, Link, NatKind, Network, Node, Realm};
 use std::collections::VecDeque;
@@ -51,8 +51,6 @@ pub(crate) fn seed(seed: u64, who: usize) -> [u8; 32] {
 /// An RTP packet that was handed out.
 #[derive(Debug)]
 pub(crate) struct ReceivedPacket {
-    pub(crate) transceiver: TransceiverId,
-    pub(crate) receiver: ReceiverId,
     pub(crate) header: Header,
     pub(crate) repaired: bool,
     pub(crate) payload: Vec<u8>,
@@ -157,10 +155,8 @@ impl Node for Host {
             Self::Peer(peer) => {
                 let path = Path::udp(addresses.destination, addresses.source);
                 match peer.connection.handle_datagram(now, Arrival::new(path, now), datagram) {
-                    Ok(Received::Rtp(RtpPacket { transceiver, packet, .. })) => {
+                    Ok(Received::Rtp(RtpPacket { packet, .. })) => {
                         peer.packets.push(ReceivedPacket {
-                            transceiver,
-                            receiver: packet.receiver,
                             header: packet.header,
                             repaired: packet.repaired,
                             payload: packet.payload.to_vec(),

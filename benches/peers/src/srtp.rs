@@ -18,6 +18,9 @@ use sha1::Sha1;
 use std::hint::black_box;
 
 const COUNT: u16 = 10_000;
+/// Packets to unprotect that fit into the cache, and how often they come, each time to a new receiver.
+const SEALED: u16 = 500;
+const TIMES: usize = 20;
 const LEN: usize = 1200;
 const HEADER_LEN: usize = 12;
 const PROFILES: [(&str, Profile, ProtectionProfile); 2] = [
@@ -71,34 +74,39 @@ pub fn protect() {
     }
 }
 
-/// Packets unprotected. Each side makes its own state anew for a round of packets that are protected once.
+/// Packets unprotected. Each side copies them first; the bare primitives have no state to be made anew.
 pub fn unprotect() {
     for (work, profile, theirs) in PROFILES {
         let mut sender = Sender::new(&AWS_LC_RS, &key(profile));
-        let sealed: Vec<Vec<u8>> = (0..u64::from(COUNT)).map(|index| ours_of(&mut sender, index)).collect();
+        let sealed: Vec<Vec<u8>> = (0..u64::from(SEALED)).map(|index| ours_of(&mut sender, index)).collect();
         let mut buffer = vec![0; LEN + profile.rtp_overhead()];
         let mut ours = || {
-            let mut receiver = Receiver::new(&AWS_LC_RS, &key(profile), [3; 16]);
-            for (index, packet) in (0..).zip(&sealed) {
-                buffer.copy_from_slice(packet);
-                let index = ExtendedSequence(index);
-                let taken = receiver.unprotect_rtp(&mut buffer, HEADER_LEN, Ssrc(9), index.wire()).unwrap();
-                assert_eq!((taken.len, taken.index), (LEN, index));
+            for _ in 0..TIMES {
+                let mut receiver = Receiver::new(&AWS_LC_RS, &key(profile), [3; 16]);
+                for (index, packet) in (0..).zip(&sealed) {
+                    buffer.copy_from_slice(packet);
+                    let index = ExtendedSequence(index);
+                    let taken =
+                        receiver.unprotect_rtp(&mut buffer, HEADER_LEN, Ssrc(9), index.wire()).unwrap();
+                    assert_eq!((taken.len, taken.index), (LEN, index));
+                }
             }
-            u64::from(COUNT)
+            u64::from(SEALED) * TIMES as u64
         };
         let mut round = || {
-            let mut peer = rtc(profile, theirs);
-            for packet in &sealed {
-                let header = rtc_rtp::Header::unmarshal(&mut packet.as_slice()).unwrap();
-                assert_eq!(peer.decrypt_rtp_with_header(black_box(packet), &header).unwrap().len(), LEN);
+            for _ in 0..TIMES {
+                let mut peer = rtc(profile, theirs);
+                for packet in &sealed {
+                    let header = rtc_rtp::Header::unmarshal(&mut packet.as_slice()).unwrap();
+                    assert_eq!(peer.decrypt_rtp_with_header(black_box(packet), &header).unwrap().len(), LEN);
+                }
             }
-            u64::from(COUNT)
+            u64::from(SEALED) * TIMES as u64
         };
         row(work, "unprotected", Work { name: "rtc-srtp 0.21.1", round: &mut round }, &mut ours);
 
         let bare = Bare::new(profile);
-        let sealed: Vec<Vec<u8>> = (0..u64::from(COUNT))
+        let sealed: Vec<Vec<u8>> = (0..u64::from(SEALED))
             .map(|index| {
                 let mut packet = packet(index);
                 bare.protect(&mut packet, index);
@@ -107,11 +115,11 @@ pub fn unprotect() {
             .collect();
         let mut buffer = vec![0; LEN + profile.rtp_overhead()];
         let mut round = || {
-            for (index, packet) in (0..).zip(&sealed) {
+            for (index, packet) in (0..).zip(&sealed).cycle().take(usize::from(SEALED) * TIMES) {
                 buffer.copy_from_slice(packet);
                 bare.unprotect(&mut buffer, index);
             }
-            u64::from(COUNT)
+            u64::from(SEALED) * TIMES as u64
         };
         row(work, "unprotected", Work { name: "the bare primitives", round: &mut round }, &mut ours);
     }

@@ -8,6 +8,8 @@ pub(super) struct Window<T> {
     slots: VecDeque<Option<T>>,
     first: u64,
     unreported: u64,
+    /// Numbers below are gone. Until the first report some may come that are below the first to arrive.
+    floor: u64,
 }
 
 /// What became of a number.
@@ -22,7 +24,7 @@ pub(super) enum Place<'w, T> {
 
 impl<T: Copy> Window<T> {
     pub(super) const fn new() -> Self {
-        Self { slots: VecDeque::new(), first: 0, unreported: 0 }
+        Self { slots: VecDeque::new(), first: 0, unreported: 0, floor: 0 }
     }
 
     /// The number after the highest that arrived.
@@ -34,14 +36,19 @@ impl<T: Copy> Window<T> {
     pub(super) fn insert(&mut self, number: u64, value: T) -> Place<'_, T> {
         if self.slots.is_empty() {
             (self.first, self.unreported) = (number, number);
+            self.floor = number.saturating_sub(BEFORE_FIRST);
         }
-        if number < self.first {
+        if number < self.floor {
             return Place::Gone;
+        }
+        while number < self.first {
+            self.slots.push_front(None);
+            self.first = self.first.saturating_sub(1);
         }
         if number.saturating_sub(self.end()) >= MOST as u64 {
             // Whoever sends began anew: a report cannot reach across.
             self.slots.clear();
-            (self.first, self.unreported) = (number, number);
+            (self.first, self.unreported, self.floor) = (number, number, number);
         }
         while self.slots.len() <= self.index(number) {
             self.slots.push_back(None);
@@ -49,6 +56,10 @@ impl<T: Copy> Window<T> {
         while self.slots.len() > MOST {
             self.slots.pop_front();
             self.first = self.first.saturating_add(1);
+            self.floor = self.first;
+        }
+        if number < self.first {
+            return Place::Gone;
         }
         self.unreported = self.unreported.max(self.first);
         let index = self.index(number);
@@ -81,6 +92,7 @@ impl<T: Copy> Window<T> {
         let gone = last.map_or(0, |(index, _)| index + 1).min(self.slots.len().saturating_sub(1));
         self.slots.drain(..gone);
         self.first = self.first.saturating_add(gone as u64);
+        self.floor = self.first;
         self.unreported < self.end()
     }
 
@@ -94,5 +106,7 @@ impl<T: Copy> Window<T> {
     }
 }
 
+/// How far below the first to arrive a number may be that was sent before it.
+const BEFORE_FIRST: u64 = 64;
 /// Numbers that are kept, arrived or not.
 const MOST: usize = 8192;

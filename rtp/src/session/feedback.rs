@@ -29,7 +29,7 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    fn has_feedback(&self) -> bool {
+    pub(super) fn has_feedback(&self) -> bool {
         self.arrivals || !(self.nacks.is_empty() && self.key_frames.is_empty() && self.goodbyes.is_empty())
     }
 }

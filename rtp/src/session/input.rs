@@ -13,6 +13,7 @@ use crate::packet::{self, Header};
 use crate::section::Format;
 use crate::slab::Key;
 use crate::stream::jitter::{Incoming, JitterBuffer};
+use crate::stream::reception::Received;
 use crate::stream::recv::{First, ReceiveStream};
 use crate::stream::{Packet, ReceiverId, SectionId};
 use crate::{ExtendedSequence, SequenceNumber, cc, srtp};
@@ -204,10 +205,8 @@ impl Session {
             let full = original.map(|number| stream.original(number));
             full.is_some_and(|full| stream.misses(full))
         };
-        let found = candidates.iter().find(misses).or_else(|| match candidates.as_slice() {
-            [only] => Some(only),
-            _ => None,
-        });
+        let only = candidates.first().filter(|_| candidates.len() == 1);
+        let found = candidates.iter().find(misses).or(only);
         found.map(|stream| Key(stream.id.0))
     }
 
@@ -217,7 +216,10 @@ impl Session {
         let header = clear.header;
         stream.last_arrival = stream.last_arrival.max(clear.arrival);
         stream.reported = false;
-        stream.reception.receive(clear.index, header.timestamp, clear.arrival, clear.len);
+        let received = stream.reception.receive(clear.index, header.timestamp, clear.arrival, clear.len);
+        if let (Received::Restarted, Some(nack)) = (received, &mut stream.nack) {
+            nack.restart();
+        }
         stream.counters.packets += 1;
         stream.counters.header_bytes += (clear.len - clear.packet.payload().len()) as u64;
         stream.counters.payload_bytes += clear.packet.payload().len() as u64;

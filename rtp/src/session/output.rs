@@ -106,10 +106,14 @@ impl Session {
     #[must_use]
     pub fn poll_transmit(&mut self, now: Instant, max_len: usize, out: &mut Vec<u8>) -> Option<usize> {
         let now = self.advance(now);
-        let max_len = max_len.min(self.mtu);
         self.keys.as_ref()?;
         self.poll_streams(now);
-        if let Some(len) = self.write_control(now, max_len, out) {
+        // With less room than a datagram may need, only media that fit it leave: what goes before them ends the batch.
+        if max_len < self.mtu {
+            let waits = !self.repairs.is_empty() || self.pending.has_feedback();
+            return if waits { None } else { self.write_media(now, max_len, out) };
+        }
+        if let Some(len) = self.write_control(now, self.mtu, out) {
             return Some(len);
         }
         self.write_repair(now, max_len, out).or_else(|| self.write_media(now, max_len, out))
@@ -147,13 +151,19 @@ impl Session {
 
     fn write_media(&mut self, now: Instant, max_len: usize, out: &mut Vec<u8>) -> Option<usize> {
         while let Some((key, sent)) = self.queue.pop_front() {
+            let Some(len) = self.write(now, key, &sent, None, max_len, out) else {
+                // Too long for the rest of a batch, which it does not belong to.
+                if self.senders.get(key).is_some() && max_len < self.mtu {
+                    self.queue.push_front((key, sent));
+                    return None;
+                }
+                continue;
+            };
             let Some(stream) = self.senders.get_mut(key) else { continue };
             stream.counters.packets += 1;
             stream.counters.payload_bytes += sent.payload_len() as u64;
             stream.counters.last_packet = Some(now);
             stream.clock = Some((sent.timestamp, now));
-            let Some(len) = self.write(now, key, &sent, None, max_len, out) else { continue };
-            let Some(stream) = self.senders.get_mut(key) else { continue };
             stream.counters.header_bytes += (len - sent.payload_len()) as u64;
             stream.cache.insert(now, sent.sequence, sent, len);
             return Some(len);
@@ -174,6 +184,9 @@ impl Session {
         let ntp = self.ntp(now);
         let stream = self.senders.get(key)?;
         let state = self.sections.get(&stream.section)?;
+        if packet::FIXED_HEADER_LEN + sent.payload_len() > max_len {
+            return None;
+        }
         let (header, index) = repair.unwrap_or_else(|| (media_header(stream, sent), sent.sequence));
         let start = out.len();
         let own = Own { ntp, transport: self.history.next_sequence(), repair: repair.is_some() };

@@ -216,8 +216,10 @@ mod tests {
         assert_eq!(sent(&mut requests, start, 700), [(0, 1, false), (300, 1, true), (600, 1, true)]);
         requests.request(start + MS * 700);
         assert_eq!(requests.deadline(), Some(start + MS * 900));
+        let again = KeyFrameRequest { sequence: 1, repeated: true };
+        assert_eq!(requests.poll(start + MS * 900), Some(again));
         requests.received_key_frame();
-        assert_eq!((requests.poll(start + MS * 900), requests.deadline()), (None, None));
+        assert_eq!((requests.poll(start + MS * 1200), requests.deadline()), (None, None));
     }
 
     #[test]
