@@ -40,6 +40,7 @@ pub(crate) fn router(commands: Commands) -> Router {
         .route("/diff.js", get(|| async { script(include_str!("diff.js")) }))
         .route("/media", get(|| async { page(include_str!("media.html")) }))
         .route("/media.js", get(|| async { script(include_str!("media.js")) }))
+        .route("/measures.js", get(|| async { script(include_str!("measures.js")) }))
         .route("/offer", post(offer))
         .route("/offer-me", post(offer_me))
         .route("/answer", post(answer))

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
 
 /// The most datagrams written for a peer before the next gets its turn.
-pub(crate) const BATCH: NonZeroUsize = NonZeroUsize::MIN;
+pub(crate) const BATCH: NonZeroUsize = NonZeroUsize::new(32).unwrap();
 /// The most datagrams read before deadlines and orders get their turn.
 pub(crate) const READS: usize = 64;
 /// The largest UDP payload: what every IPv6 path carries (1,280 bytes with both headers). Browsers keep to 1,200 bytes, but a
