@@ -6,4 +6,6 @@ mod contract;
 mod demux;
 mod hostile;
 mod negotiation;
+mod stats;
+mod stats_call;
 mod support;
