@@ -27,6 +27,8 @@ struct Clear<'d> {
     index: ExtendedSequence,
     arrival: Instant,
     len: usize,
+    /// The datagram's length, the tag included.
+    wire_len: usize,
 }
 
 impl Session {
@@ -63,9 +65,10 @@ impl Session {
             .unprotect_rtp(datagram, header_len, header.ssrc, header.sequence_number)
             .map_err(Discard::Srtp)?;
         let datagram: &'d [u8] = datagram;
+        let wire_len = datagram.len();
         let bytes = datagram.get(..opened.len).ok_or(Discard::Srtp(srtp::Discard::Truncated))?;
         let packet = packet::Packet::parse(bytes).map_err(Discard::Packet)?;
-        let clear = Clear { packet, header, index: opened.index, arrival, len: bytes.len() };
+        let clear = Clear { packet, header, index: opened.index, arrival, len: bytes.len(), wire_len };
         self.note_arrival(&clear);
         let (key, repair) = self.find(&clear)?;
         if congested && let Some(stream) = self.receivers.get_mut(key) {
@@ -221,7 +224,7 @@ impl Session {
             nack.restart();
         }
         stream.counters.packets += 1;
-        stream.counters.header_bytes += (clear.len - clear.packet.payload().len()) as u64;
+        stream.counters.header_bytes += (clear.wire_len - clear.packet.payload().len()) as u64;
         stream.counters.payload_bytes += clear.packet.payload().len() as u64;
         stream.note_missing(clear.index, now, false, round_trip);
         let number = clear.index;
@@ -237,6 +240,7 @@ impl Session {
         }
         stream.counters.repair_packets += 1;
         stream.counters.repair_bytes += clear.packet.payload().len() as u64;
+        stream.counters.repair_header_bytes += (clear.wire_len - clear.packet.payload().len()) as u64;
         // Retransmissions without content probe the path.
         let (number, payload) = original(clear.packet.payload()).ok_or(Discard::Padding)?;
         let sequence = stream.original(number);

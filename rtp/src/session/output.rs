@@ -143,6 +143,9 @@ impl Session {
             stream.counters.repair_packets += 1;
             stream.counters.repair_bytes += sent.payload_len() as u64;
             if let Some(len) = self.write(now, key, &sent, repair, max_len, out) {
+                if let Some(stream) = self.senders.get_mut(key) {
+                    stream.counters.repair_header_bytes += (len - sent.payload_len()) as u64;
+                }
                 return Some(len);
             }
         }

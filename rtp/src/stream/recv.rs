@@ -58,6 +58,7 @@ pub(crate) struct ReceiveCounters {
     pub(crate) repaired_packets: u64,
     pub(crate) repair_packets: u64,
     pub(crate) repair_bytes: u64,
+    pub(crate) repair_header_bytes: u64,
     pub(crate) duplicates: u64,
     pub(crate) frames: u64,
     pub(crate) key_frames: u64,

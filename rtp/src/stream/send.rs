@@ -52,6 +52,7 @@ pub(crate) struct SendCounters {
     pub(crate) payload_bytes: u64,
     pub(crate) repair_packets: u64,
     pub(crate) repair_bytes: u64,
+    pub(crate) repair_header_bytes: u64,
     pub(crate) frames: u64,
     pub(crate) nacks: u64,
     pub(crate) plis: u64,
