@@ -169,7 +169,7 @@ impl Session {
             dropped_frames: self.counters.dropped_frames,
             dropped_repairs: self.counters.dropped_repairs,
             queued_packets: self.queue.len() + self.repairs.len(),
-            round_trip: self.round_trip,
+            round_trip: self.round_trip(),
             discards: self.counters.discards,
         }
     }
