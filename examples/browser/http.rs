@@ -1,24 +1,16 @@
 //! HTTP: the page, and descriptions in and out as JSON.
 
+use crate::media::http::{self, Description, Failure, Reply, page, script, style};
 use crate::negotiation::{Manners, Wish};
-use crate::server::{Command, Failure, OfferMe, Order, Reply};
+use crate::server::{Command, OfferMe, Order};
 use axum::extract::{Query, State};
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use duologue::sdp::jsep::SdpType;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-
-/// A description as browsers serialise it.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Description {
-    #[serde(rename = "type")]
-    pub(crate) kind: String,
-    pub(crate) sdp: String,
-}
 
 #[derive(Debug, Default, Deserialize)]
 struct Parameters {
@@ -38,23 +30,16 @@ type Commands = mpsc::Sender<Command>;
 /// The routes; what they ask for goes to the peers' loop.
 pub(crate) fn router(commands: Commands) -> Router {
     Router::new()
-        .route("/", get(|| page("text/html; charset=utf-8", include_str!("page.html"))))
-        .route("/negotiation", get(|| page("text/html; charset=utf-8", include_str!("negotiation.html"))))
-        .route(
-            "/negotiation.js",
-            get(|| page("text/javascript; charset=utf-8", include_str!("negotiation.js"))),
-        )
-        .route("/negotiation.css", get(|| page("text/css; charset=utf-8", include_str!("negotiation.css"))))
-        .route("/diff.js", get(|| page("text/javascript; charset=utf-8", include_str!("diff.js"))))
-        .route("/page.css", get(|| page("text/css; charset=utf-8", include_str!("page.css"))))
-        .route("/page.js", get(|| page("text/javascript; charset=utf-8", include_str!("page.js"))))
-        .route(
-            "/negotiator.js",
-            get(|| page("text/javascript; charset=utf-8", include_str!("negotiator.js"))),
-        )
-        .route("/plot.js", get(|| page("text/javascript; charset=utf-8", include_str!("plot.js"))))
-        .route("/shared.js", get(|| page("text/javascript; charset=utf-8", include_str!("shared.js"))))
-        .route("/sha256.js", get(|| page("text/javascript; charset=utf-8", include_str!("sha256.js"))))
+        .route("/", get(|| async { page(include_str!("page.html")) }))
+        .route("/page.js", get(|| async { script(include_str!("page.js")) }))
+        .route("/sha256.js", get(|| async { script(include_str!("sha256.js")) }))
+        .route("/negotiation", get(|| async { page(include_str!("negotiation.html")) }))
+        .route("/negotiation.js", get(|| async { script(include_str!("negotiation.js")) }))
+        .route("/negotiation.css", get(|| async { style(include_str!("negotiation.css")) }))
+        .route("/negotiator.js", get(|| async { script(include_str!("negotiator.js")) }))
+        .route("/diff.js", get(|| async { script(include_str!("diff.js")) }))
+        .route("/media", get(|| async { page(include_str!("media.html")) }))
+        .route("/media.js", get(|| async { script(include_str!("media.js")) }))
         .route("/offer", post(offer))
         .route("/offer-me", post(offer_me))
         .route("/answer", post(answer))
@@ -62,12 +47,10 @@ pub(crate) fn router(commands: Commands) -> Router {
         .route("/do", post(wish))
         .route("/events", get(events))
         .route("/state", get(state))
+        .route("/stats", get(stats))
         .route("/close", post(close))
         .with_state(commands)
-}
-
-async fn page(kind: &'static str, text: &'static str) -> Response {
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], text).into_response()
+        .merge(http::shared())
 }
 
 async fn offer(
@@ -121,6 +104,10 @@ async fn state(State(commands): State<Commands>, Query(parameters): Query<Parame
     ask(commands, Order::State { id: parameters.id }).await
 }
 
+async fn stats(State(commands): State<Commands>, Query(parameters): Query<Parameters>) -> Response {
+    ask(commands, Order::Stats { id: parameters.id }).await
+}
+
 async fn close(State(commands): State<Commands>, Query(parameters): Query<Parameters>) -> Response {
     ask(commands, Order::Close { id: parameters.id }).await
 }
@@ -139,16 +126,5 @@ async fn post_command(commands: Commands, command: impl FnOnce(Reply) -> Command
         Ok(Ok(value)) => Json(value).into_response(),
         Ok(Err(failure)) => failure.into_response(),
         Err(_) => Failure::Stopped.into_response(),
-    }
-}
-
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        let status = match self {
-            Self::Bad(_) => StatusCode::BAD_REQUEST,
-            Self::UnknownId => StatusCode::NOT_FOUND,
-            Self::Stopped => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        (status, Json(serde_json::json!({ "error": self.to_string() }))).into_response()
     }
 }

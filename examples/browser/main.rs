@@ -16,10 +16,16 @@
 //! Every message is echoed on its channel; a channel whose label starts with "close-me" is closed after its first one.
 #![expect(clippy::disallowed_methods, reason = "the embedder is who reads the clock")]
 
+mod handling;
 mod http;
+#[path = "../media/mod.rs"]
+#[allow(dead_code, reason = "each example uses a part of it")]
+mod media;
 mod negotiation;
+mod network;
 mod peer;
 mod server;
+mod stats;
 
 use clap::Parser;
 use std::net::SocketAddr;
@@ -40,6 +46,9 @@ pub(crate) struct Args {
     /// Appends the DTLS keys of every connection to this file, so that Wireshark decrypts a capture.
     #[arg(long)]
     keylog: Option<std::path::PathBuf>,
+    /// Where recordings go that the page or a client asks for; without it there are none.
+    #[arg(long)]
+    recordings: Option<std::path::PathBuf>,
 }
 
 /// Commands that wait for the peers' loop; HTTP waits when there are more.

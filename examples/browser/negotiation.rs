@@ -1,7 +1,9 @@
 //! A peer that negotiates both ways: what HTTP can make it do, and perfect negotiation (W3C `webrtc-pc`, Section 10.7).
 
-use crate::http::Description as Signalled;
-use crate::server::Reply;
+use crate::handling::{Media, Treatment};
+use crate::media::http::{Description as Signalled, Reply};
+use crate::media::outbox::Outbox;
+use crate::network::Weather;
 use duologue::ice::State as IceState;
 use duologue::sdp::jsep::{Capabilities, IceCandidate, SdpType, SignalingState};
 use duologue::sdp::{Codec, Direction};
@@ -12,9 +14,6 @@ use duologue::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Instant;
-
-/// Entries that nobody has asked for are kept this many.
-const MAX_ENTRIES: usize = 4096;
 
 /// What is asked of the peer; the names are the browser's where it has them.
 #[derive(Debug, Deserialize)]
@@ -54,6 +53,10 @@ pub(crate) enum Wish {
         description: Option<Signalled>,
         candidate: Option<Candidate>,
     },
+    /// What becomes of sound and pictures.
+    Media(Treatment),
+    /// Loss and delay.
+    Network(Weather),
 }
 
 /// How the peer negotiates. A wish changes what it names.
@@ -99,11 +102,8 @@ pub(crate) struct Negotiation {
     ignored: bool,
     /// HTTP's numbers for transceivers.
     numbers: Vec<TransceiverId>,
-    /// Events and signals, of which `taken` are gone.
-    entries: Vec<Value>,
-    taken: usize,
-    /// Who waits for the next entries.
-    listener: Option<Reply>,
+    /// Events and signals.
+    outbox: Outbox,
 }
 
 impl Negotiation {
@@ -119,33 +119,13 @@ impl Negotiation {
         self.answers = manners.answers.unwrap_or(self.answers);
     }
 
-    /// Answers with the entries from `after` on, at once or as soon as there is one. Those before are not asked for again.
+    /// Answers with what there is to tell from the entry `after` on, at once or as soon as there is something.
     pub(crate) fn listen(&mut self, after: usize, wait: bool, reply: Reply) {
-        let known = after.saturating_sub(self.taken).min(self.entries.len());
-        self.entries.drain(..known);
-        self.taken += known;
-        if wait && self.entries.is_empty() {
-            self.listener = Some(reply);
-        } else {
-            self.tell(reply);
-        }
-    }
-
-    fn tell(&self, reply: Reply) {
-        let next = self.taken + self.entries.len();
-        // Who has gone away meanwhile asks again.
-        let _ = reply.send(Ok(json!({ "next": next, "entries": self.entries })));
+        self.outbox.listen(after, wait, reply);
     }
 
     fn push(&mut self, entry: Value) {
-        self.entries.push(entry);
-        if self.entries.len() > MAX_ENTRIES {
-            self.entries.remove(0);
-            self.taken += 1;
-        }
-        if let Some(reply) = self.listener.take() {
-            self.tell(reply);
-        }
+        self.outbox.push(entry);
     }
 
     fn signal(&mut self, description: &Description) {
@@ -204,6 +184,7 @@ impl Negotiation {
         &mut self,
         now: Instant,
         connection: &mut PeerConnection,
+        media: &Media,
         wish: Wish,
     ) -> Result<(), String> {
         match wish {
@@ -243,12 +224,13 @@ impl Negotiation {
             }
             Wish::Signal { description, candidate } => {
                 if let Some(description) = description {
-                    self.take(now, connection, &description)?;
+                    self.take(now, connection, media, &description)?;
                 }
                 if let Some(candidate) = candidate {
                     self.take_candidate(now, connection, candidate)?;
                 }
             }
+            Wish::Media(_) | Wish::Network(_) => {}
         }
         Ok(())
     }
@@ -266,6 +248,7 @@ impl Negotiation {
         &mut self,
         now: Instant,
         connection: &mut PeerConnection,
+        media: &Media,
         theirs: &Signalled,
     ) -> Result<(), String> {
         let kind = theirs.kind.parse().map_err(|()| format!("no such type: {:?}", theirs.kind))?;
@@ -284,6 +267,7 @@ impl Negotiation {
             connection.roll_back(now).map_err(text)?;
             connection.set_remote_description(now, &description).map_err(text)?;
         }
+        media.accept(connection)?;
         if self.answers == Answers::Provisionally {
             let mut answer = connection.create_answer().map_err(text)?;
             answer.kind = SdpType::PrAnswer;

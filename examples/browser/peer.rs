@@ -1,16 +1,20 @@
-//! One peer and what this program does with it: it echoes.
+//! One peer and what this program does with it: it echoes, and hands media back.
 
+use crate::handling::Media;
 use crate::negotiation::{Negotiation, Wish};
+use crate::network::Network;
+use duologue::ice::Path;
 use duologue::sctp::Reliability;
 use duologue::sdp::jsep::SdpType;
 use duologue::{
-    ChannelConfig, ChannelId, ChannelState, CloseReason, ConnectionState, CreateError, Event, Message,
-    PeerConnection, SendError,
+    Arrival, ChannelConfig, ChannelId, ChannelState, CloseReason, ConnectionState, CreateError, Event,
+    Message, PeerConnection, Received, SendError,
 };
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::time::Instant;
 
 pub(crate) struct Peer {
@@ -20,16 +24,51 @@ pub(crate) struct Peer {
     ended: Option<CloseReason>,
     /// That of a peer which does more than answer.
     pub(crate) negotiation: Option<Negotiation>,
+    media: Media,
+    pub(crate) network: Network,
 }
 
 impl Peer {
-    pub(crate) fn new(connection: PeerConnection, negotiation: Option<Negotiation>) -> Self {
-        Self { connection, held: VecDeque::new(), ended: None, negotiation }
+    pub(crate) fn new(
+        connection: PeerConnection,
+        negotiation: Option<Negotiation>,
+        network: Network,
+    ) -> Self {
+        Self { connection, held: VecDeque::new(), ended: None, negotiation, media: Media::default(), network }
     }
 
-    /// Does what is wished for; `None` when the peer does not negotiate.
-    pub(crate) fn obey(&mut self, now: Instant, wish: Wish) -> Option<Result<(), String>> {
-        self.negotiation.as_mut().map(|negotiation| negotiation.obey(now, &mut self.connection, wish))
+    /// Does what is wished for; `None` when the peer does not negotiate. Recordings go into `folder` under names that begin
+    /// with `name`.
+    pub(crate) fn obey(
+        &mut self,
+        now: Instant,
+        wish: Wish,
+        folder: Option<&PathBuf>,
+        name: &str,
+    ) -> Option<Result<(), String>> {
+        let negotiation = self.negotiation.as_mut()?;
+        Some(match wish {
+            Wish::Media(wish) => self.media.treat(now, &mut self.connection, wish, folder, name),
+            Wish::Network(weather) => {
+                self.network.set(weather);
+                Ok(())
+            }
+            other => negotiation.obey(now, &mut self.connection, &self.media, other),
+        })
+    }
+
+    /// Takes a datagram.
+    pub(crate) fn receive(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
+        // What a datagram was refused for is counted in the connection's statistics.
+        let received = self.connection.handle_datagram(now, Arrival::new(path, now), datagram);
+        if let Ok(Received::Rtp(packet)) = received {
+            self.media.take_packet(now, &mut self.connection, &packet);
+        }
+    }
+
+    /// When there is something to do: for the connection, or for a datagram that was held back.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.connection.poll_timeout().into_iter().chain(self.network.deadline()).min()
     }
 
     /// Whether the connection has ended and nothing is to be expected of it.
@@ -77,6 +116,7 @@ impl Peer {
             "channels": channels.collect::<Vec<_>>(),
             "tracks": [],
             "negotiation": negotiation,
+            "media": self.media.state(&self.connection),
         })
     }
 
@@ -91,6 +131,7 @@ impl Peer {
     /// Takes what the connection has to tell, and echoes what it has received.
     pub(crate) fn work(&mut self, now: Instant, id: u64, mut keylog: Option<&mut File>) {
         while let Some(event) = self.connection.poll_event() {
+            self.media.handle(now, &mut self.connection, &event);
             if let Some(negotiation) = &mut self.negotiation {
                 negotiation.handle(now, &mut self.connection, &event);
             }

@@ -1,39 +1,29 @@
 //! The loop that owns the sockets and all peers.
 
 use crate::Args;
+use crate::media::host::{BATCH, FAREWELL, MTU, READS, random, sleep_until};
+use crate::media::http::{Failure, Reply};
+use crate::media::sockets::{Sockets, datagrams};
 use crate::negotiation::{Manners, Negotiation, Wish};
+use crate::network::Network;
 use crate::peer::Peer;
+use crate::stats;
 use duologue::ice::Path;
 use duologue::sdp::jsep::SdpType;
-use duologue::{
-    Arrival, Config, Demux, Description, NtpTime, PeerConnection, TrackKind, TransceiverInit, Transmit,
-};
+use duologue::{Config, Demux, Description, NtpTime, PeerConnection, TrackKind, TransceiverInit};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::{Duration, Instant, SystemTime};
-use tokio::io::ReadBuf;
-use tokio::net::UdpSocket;
-use tokio::sync::{mpsc, oneshot};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc;
 
 /// Peers that have ended are kept this many, so that `/state` still tells of them.
 const MAX_ENDED: usize = 256;
-/// The most datagrams written for a peer before the next gets its turn.
-const BATCH: NonZeroUsize = NonZeroUsize::new(32).unwrap();
-/// The most datagrams read before deadlines and commands get their turn.
-const READS: usize = 64;
-/// How long Ctrl-C waits for the last datagrams to leave.
-const FAREWELL: Duration = Duration::from_millis(100);
-
-/// Where the answer to HTTP goes.
-pub(crate) type Reply = oneshot::Sender<Result<Value, Failure>>;
 
 /// What comes from HTTP.
 pub(crate) enum Command {
@@ -65,6 +55,9 @@ pub(crate) enum Order {
     State {
         id: Option<u64>,
     },
+    Stats {
+        id: Option<u64>,
+    },
     Close {
         id: Option<u64>,
     },
@@ -80,54 +73,26 @@ pub(crate) struct OfferMe {
     pub(crate) data: Option<bool>,
 }
 
-/// Why an order was refused.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    #[error("{0}")]
-    Bad(String),
-    #[error("no connection has this id")]
-    UnknownId,
-    #[error("the server has stopped")]
-    Stopped,
-}
-
-impl Failure {
-    fn bad(error: impl ToString) -> Self {
-        Self::Bad(error.to_string())
-    }
-}
-
 pub(crate) struct Server {
     config: Arc<Config>,
-    sockets: Vec<(SocketAddr, UdpSocket)>,
+    sockets: Sockets,
     demux: Demux<u64>,
     peers: BTreeMap<u64, Peer>,
     next_id: u64,
     keylog: Option<File>,
     buffer: Vec<u8>,
+    /// Where recordings go.
+    recordings: Option<PathBuf>,
+    /// When the program started, in seconds: recordings of different runs do not meet.
+    started: u64,
 }
 
 impl Server {
     /// A socket on every interface address, loopback included.
     pub(crate) fn bind(args: &Args) -> io::Result<Self> {
-        let mut addresses: Vec<IpAddr> = if_addrs::get_if_addrs()?.iter().map(|one| one.ip()).collect();
-        // A link-local IPv6 address is of use only with its scope, which candidates cannot carry.
-        addresses.retain(|ip| !matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local()));
-        addresses.sort_unstable();
-        addresses.dedup();
-        let mut sockets = Vec::new();
-        for ip in addresses {
-            let socket = std::net::UdpSocket::bind((ip, args.udp_port))?;
-            socket.set_nonblocking(true)?;
-            let reference = socket2::SockRef::from(&socket);
-            // Bursts of a bulk transfer fit; the kernel may grant less.
-            let _ = reference.set_recv_buffer_size(4 << 20);
-            let _ = reference.set_send_buffer_size(4 << 20);
-            sockets.push((socket.local_addr()?, UdpSocket::from_std(socket)?));
-        }
         Ok(Self {
             config: Arc::new(config(args)?),
-            sockets,
+            sockets: Sockets::bind(args.udp_port)?,
             demux: Demux::new(random()?),
             peers: BTreeMap::new(),
             next_id: 1,
@@ -137,28 +102,33 @@ impl Server {
                 .map(|path| File::options().append(true).create(true).open(path))
                 .transpose()?,
             buffer: Vec::with_capacity(64 << 10),
+            recordings: args.recordings.clone(),
+            started: SystemTime::now().duration_since(UNIX_EPOCH).map_err(io::Error::other)?.as_secs(),
         })
     }
 
     pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.sockets.iter().map(|(address, _)| *address)
+        self.sockets.addresses()
     }
 
     /// Serves until Ctrl-C, then closes every peer.
     pub(crate) async fn run(mut self, mut commands: mpsc::Receiver<Command>) -> io::Result<()> {
         let mut datagram = vec![0; 2048];
         loop {
-            let deadline = self.peers.values().filter_map(|peer| peer.connection.poll_timeout()).min();
+            let deadline = self.peers.values().filter_map(Peer::deadline).min();
             tokio::select! {
                 command = commands.recv() => match command {
                     Some(Command::Order { order, reply }) => drop(reply.send(self.obey(order).await)),
                     Some(Command::Listen { id, after, wait, reply }) => self.listen(id, after, wait, reply),
                     None => return Ok(()),
                 },
-                received = receive(&self.sockets, &mut datagram) => {
-                    let (index, len, from) = received;
-                    self.handle(index, from, datagram.get_mut(..len).unwrap_or_default()).await;
-                    self.read_more(&mut datagram).await;
+                came = self.sockets.receive(&mut datagram) => {
+                    let mut came = Some(came);
+                    for _ in 0..READS {
+                        let Some(one) = came else { break };
+                        self.handle(one.path, datagram.get_mut(..one.len).unwrap_or_default()).await;
+                        came = self.sockets.try_receive(&mut datagram);
+                    }
                 }
                 () = sleep_until(deadline) => self.handle_timeouts().await,
                 _ = tokio::signal::ctrl_c() => {
@@ -169,38 +139,29 @@ impl Server {
         }
     }
 
-    /// Reads what is there already, without waiting.
-    async fn read_more(&mut self, datagram: &mut [u8]) {
-        for _ in 0..READS {
-            let ready = self
-                .sockets
-                .iter()
-                .enumerate()
-                .find_map(|(index, (_, socket))| Some((index, socket.try_recv_from(datagram).ok()?)));
-            let Some((index, (len, from))) = ready else { return };
-            self.handle(index, from, datagram.get_mut(..len).unwrap_or_default()).await;
-        }
-    }
-
-    async fn handle(&mut self, socket: usize, from: SocketAddr, datagram: &mut [u8]) {
-        let Some((local, _)) = self.sockets.get(socket) else { return };
-        let path = Path::udp(*local, from);
+    async fn handle(&mut self, path: Path, datagram: &mut [u8]) {
         let Some(id) = self.demux.route(path, datagram) else { return };
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let now = Instant::now();
-        // What a datagram was refused for is counted in the connection's statistics.
-        let _ = peer.connection.handle_datagram(now, Arrival::new(path, now), datagram);
-        self.turn(id, now).await;
+        if peer.network.inwards.pass(now, path, datagram) {
+            peer.receive(now, path, datagram);
+            self.turn(id, now).await;
+        }
     }
 
     async fn handle_timeouts(&mut self) {
         let now = Instant::now();
-        let due = |peer: &Peer| peer.connection.poll_timeout().is_some_and(|deadline| deadline <= now);
+        let due = |peer: &Peer| peer.deadline().is_some_and(|deadline| deadline <= now);
         let due: Vec<u64> = self.peers.iter().filter(|(_, peer)| due(peer)).map(|(id, _)| *id).collect();
         for id in due {
-            if let Some(peer) = self.peers.get_mut(&id) {
-                peer.connection.handle_timeout(now);
+            let Some(peer) = self.peers.get_mut(&id) else { continue };
+            while let Some((path, mut datagram)) = peer.network.inwards.due(now) {
+                peer.receive(now, path, &mut datagram);
             }
+            while let Some((path, datagram)) = peer.network.outwards.due(now) {
+                self.sockets.send_one(&path, &datagram).await;
+            }
+            peer.connection.handle_timeout(now);
             self.turn(id, now).await;
         }
     }
@@ -212,7 +173,11 @@ impl Server {
             peer.work(now, id, self.keylog.as_mut());
             self.buffer.clear();
             let Some(transmit) = peer.connection.poll_transmit(now, BATCH, &mut self.buffer) else { break };
-            send(&self.sockets, &transmit, &self.buffer).await;
+            for datagram in datagrams(&transmit, &self.buffer) {
+                if peer.network.outwards.pass(now, transmit.path, datagram) {
+                    self.sockets.send_one(&transmit.path, datagram).await;
+                }
+            }
         }
         peer.work(now, id, self.keylog.as_mut());
         self.demux.update(id, &mut peer.connection);
@@ -264,12 +229,19 @@ impl Server {
             }
             Order::Do { id, wish } => {
                 let id = id.ok_or(Failure::UnknownId)?;
-                let done = self.peer(id).and_then(|peer| peer.obey(now, wish).ok_or(Failure::UnknownId));
+                let (folder, name) = (self.recordings.clone(), format!("{}-{id}", self.started));
+                let done = self
+                    .peer(id)
+                    .and_then(|peer| peer.obey(now, wish, folder.as_ref(), &name).ok_or(Failure::UnknownId));
                 (id, done.and_then(|done| done.map_err(Failure::Bad)).map(|()| json!({ "id": id })))
             }
             Order::State { id } => {
                 let id = id.ok_or(Failure::UnknownId)?;
                 (id, self.peer(id).map(|peer| peer.state()))
+            }
+            Order::Stats { id } => {
+                let id = id.ok_or(Failure::UnknownId)?;
+                (id, self.peer(id).map(|peer| stats::tell(now, peer)))
             }
             Order::Close { id } => {
                 let id = id.ok_or(Failure::UnknownId)?;
@@ -294,7 +266,8 @@ impl Server {
         let id = self.next_id;
         self.demux.insert(id, &mut connection).map_err(Failure::bad)?;
         self.next_id += 1;
-        self.peers.insert(id, Peer::new(connection, negotiation));
+        let network = Network::new(random().map_err(Failure::bad)?);
+        self.peers.insert(id, Peer::new(connection, negotiation, network));
         Ok(id)
     }
 
@@ -360,49 +333,8 @@ impl Server {
 fn config(args: &Args) -> io::Result<Config> {
     let provider = duologue::dtls::crypto::aws_lc_rs();
     let mut config = Config::generate(provider, random()?, SystemTime::now()).map_err(io::Error::other)?;
+    config.mtu = MTU;
     Arc::make_mut(&mut config.ice).lite = args.lite;
     Arc::make_mut(&mut config.dtls).key_log = args.keylog.is_some();
     Ok(config)
-}
-
-fn random() -> io::Result<[u8; 32]> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    Ok(bytes)
-}
-
-/// Waits for a datagram on any socket.
-async fn receive(sockets: &[(SocketAddr, UdpSocket)], datagram: &mut [u8]) -> (usize, usize, SocketAddr) {
-    poll_fn(|context| {
-        for (index, (_, socket)) in sockets.iter().enumerate() {
-            let mut buffer = ReadBuf::new(datagram);
-            // An error here is an earlier datagram's, refused by its receiver: the next read may do.
-            while let Poll::Ready(result) = socket.poll_recv_from(context, &mut buffer) {
-                if let Ok(from) = result {
-                    return Poll::Ready((index, buffer.filled().len(), from));
-                }
-            }
-        }
-        Poll::Pending
-    })
-    .await
-}
-
-/// Sends a batch, datagram by datagram.
-async fn send(sockets: &[(SocketAddr, UdpSocket)], transmit: &Transmit, bytes: &[u8]) {
-    let Some((_, socket)) = sockets.iter().find(|(address, _)| *address == transmit.path.local) else {
-        return;
-    };
-    let size = transmit.segment_size.map_or(bytes.len(), NonZeroUsize::get).max(1);
-    for datagram in bytes.chunks(size) {
-        // What the kernel refuses is lost, as on any network.
-        let _ = socket.send_to(datagram, transmit.path.remote).await;
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
-    }
 }

@@ -15,14 +15,14 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
 
 /// The most datagrams written for a peer before the next gets its turn.
-const BATCH: NonZeroUsize = NonZeroUsize::MIN;
+pub(crate) const BATCH: NonZeroUsize = NonZeroUsize::MIN;
 /// The most datagrams read before deadlines and orders get their turn.
-const READS: usize = 64;
+pub(crate) const READS: usize = 64;
 /// The largest UDP payload: what every IPv6 path carries (1,280 bytes with both headers). Browsers keep to 1,200 bytes, but a
 /// forwarded packet has header extensions of our own, which may be longer than the browser's.
-const MTU: usize = 1232;
+pub(crate) const MTU: usize = 1232;
 /// How long Ctrl-C waits for the last datagrams to leave.
-const FAREWELL: Duration = Duration::from_millis(100);
+pub(crate) const FAREWELL: Duration = Duration::from_millis(100);
 
 /// What a server does with its peers. Each is called by its number.
 pub(crate) trait App {
@@ -210,7 +210,7 @@ pub(crate) async fn run<A: App>(
                 for _ in 0..READS {
                     let Some(one) = came else { break };
                     let bytes = datagram.get_mut(..one.len).unwrap_or_default();
-                    host.receive(app, Path::udp(one.to, one.from), bytes);
+                    host.receive(app, one.path, bytes);
                     came = host.sockets.try_receive(&mut datagram);
                 }
             }

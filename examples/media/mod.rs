@@ -7,6 +7,7 @@ pub(crate) mod ogg;
 pub(crate) mod outbox;
 pub(crate) mod recorder;
 pub(crate) mod recordings;
+pub(crate) mod relay;
 pub(crate) mod sockets;
 pub(crate) mod tracks;
 pub(crate) mod wav;

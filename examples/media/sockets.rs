@@ -1,6 +1,7 @@
 //! The UDP sockets of a server: one on every interface address.
 
 use duologue::Transmit;
+use duologue::ice::Path;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -9,12 +10,11 @@ use std::task::Poll;
 use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 
-/// A datagram that has come: its length, and from where it came to which of our addresses.
+/// A datagram that has come: its length and its way.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Came {
     pub(crate) len: usize,
-    pub(crate) from: SocketAddr,
-    pub(crate) to: SocketAddr,
+    pub(crate) path: Path,
 }
 
 pub(crate) struct Sockets(Vec<(SocketAddr, UdpSocket)>);
@@ -52,7 +52,7 @@ impl Sockets {
                 // An error here is an earlier datagram's, refused by its receiver: the next read may do.
                 while let Poll::Ready(result) = socket.poll_recv_from(context, &mut buffer) {
                     if let Ok(from) = result {
-                        return Poll::Ready(Came { len: buffer.filled().len(), from, to: *to });
+                        return Poll::Ready(Came { len: buffer.filled().len(), path: Path::udp(*to, from) });
                     }
                 }
             }
@@ -65,19 +65,28 @@ impl Sockets {
     pub(crate) fn try_receive(&self, datagram: &mut [u8]) -> Option<Came> {
         self.0.iter().find_map(|(to, socket)| {
             let (len, from) = socket.try_recv_from(datagram).ok()?;
-            Some(Came { len, from, to: *to })
+            Some(Came { len, path: Path::udp(*to, from) })
         })
     }
 
     /// Sends a batch, datagram by datagram.
     pub(crate) async fn send(&self, transmit: &Transmit, bytes: &[u8]) {
-        let Some((_, socket)) = self.0.iter().find(|(address, _)| *address == transmit.path.local) else {
-            return;
-        };
-        let size = transmit.segment_size.map_or(bytes.len(), NonZeroUsize::get).max(1);
-        for datagram in bytes.chunks(size) {
-            // What the kernel refuses is lost, as on any network.
-            let _ = socket.send_to(datagram, transmit.path.remote).await;
+        for datagram in datagrams(transmit, bytes) {
+            self.send_one(&transmit.path, datagram).await;
         }
     }
+
+    pub(crate) async fn send_one(&self, path: &Path, datagram: &[u8]) {
+        let socket = self.0.iter().find(|(address, _)| *address == path.local);
+        if let Some((_, socket)) = socket {
+            // What the kernel refuses is lost, as on any network.
+            let _ = socket.send_to(datagram, path.remote).await;
+        }
+    }
+}
+
+/// The datagrams of a batch.
+pub(crate) fn datagrams<'b>(transmit: &Transmit, bytes: &'b [u8]) -> impl Iterator<Item = &'b [u8]> {
+    let size = transmit.segment_size.map_or(bytes.len(), NonZeroUsize::get).max(1);
+    bytes.chunks(size)
 }

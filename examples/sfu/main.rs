@@ -15,7 +15,6 @@ mod layers;
 #[allow(dead_code, reason = "each example uses a part of it")]
 mod media;
 mod room;
-mod subscription;
 
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};

@@ -4,7 +4,7 @@ use crate::layers::{Layers, RIDS};
 use crate::media::host::Host;
 use crate::media::http::{Description as Signalled, Failure};
 use crate::media::outbox::Outbox;
-use crate::subscription::Subscription;
+use crate::media::relay::Relay;
 use duologue::rtp::codec::{self, Description};
 use duologue::rtp::stream::ReceiverId;
 use duologue::sdp::jsep::{SdpType, SignalingState};
@@ -31,6 +31,13 @@ pub(crate) struct Member {
     layers: Layers,
     /// What the participant gets, by who sends it.
     subscriptions: BTreeMap<(u64, Kind), Subscription>,
+}
+
+/// What a participant gets of another: a track.
+struct Subscription {
+    relay: Relay,
+    /// How high the picture is shown, in pixels.
+    height: u16,
 }
 
 /// A kind of track, in an order.
@@ -84,7 +91,7 @@ impl Rooms {
             for kind in [Kind::Audio, Kind::Video] {
                 let Some(subscription) = member.subscriptions.remove(&(id, kind)) else { continue };
                 // Its section becomes free for the next who joins.
-                let _ = host.peer(*other).map(|peer| peer.stop(subscription.transceiver));
+                let _ = host.peer(*other).map(|peer| peer.stop(subscription.relay.transceiver));
             }
             member.outbox.push(json!({ "event": "left", "peer": id }));
         }
@@ -153,8 +160,12 @@ impl Rooms {
                     continue;
                 };
                 // When nothing is sent, what was wanted stays so.
-                subscription.wanted = layers.choose(now, subscription.height).or(subscription.wanted);
-                let missing = subscription.wanted.filter(|_| subscription.wanted != subscription.current);
+                subscription.relay.wanted =
+                    layers.choose(now, subscription.height).or(subscription.relay.wanted);
+                let missing = subscription
+                    .relay
+                    .wanted
+                    .filter(|_| subscription.relay.wanted != subscription.relay.current);
                 asked.extend(missing.map(|receiver| (publisher, receiver)));
             }
             if let Some(one) = self.members.get_mut(&publisher) {
@@ -178,9 +189,9 @@ impl Rooms {
     ) {
         let Some(member) = self.members.get(&id) else { return };
         let mut subscriptions = member.subscriptions.iter();
-        let found = subscriptions.find(|(_, subscription)| subscription.transceiver == transceiver);
+        let found = subscriptions.find(|(_, subscription)| subscription.relay.transceiver == transceiver);
         let Some(((publisher, _), subscription)) = found else { return };
-        if let (Some(receiver), Some(peer)) = (subscription.current, host.peer(*publisher)) {
+        if let (Some(receiver), Some(peer)) = (subscription.relay.current, host.peer(*publisher)) {
             peer.request_key_frame(now, receiver);
         }
     }
@@ -208,11 +219,11 @@ impl Rooms {
         for (other, member) in &mut self.members {
             let Some(subscription) = member.subscriptions.get_mut(&(id, kind)) else { continue };
             match kind {
-                Kind::Video => subscription.switch(packet.receiver, &told),
-                Kind::Audio => subscription.current = sound,
+                Kind::Video => subscription.relay.switch(packet.receiver, &told),
+                Kind::Audio => subscription.relay.current = sound,
             }
             if let Some(subscriber) = host.peer(*other) {
-                subscription.forward(now, subscriber, packet);
+                subscription.relay.forward(now, subscriber, packet);
             }
         }
     }
@@ -231,10 +242,10 @@ impl Rooms {
         let pictures = video.map(|((publisher, _), subscription)| {
             json!({
                 "peer": publisher,
-                "rid": rid(publisher, subscription.current),
-                "wanted": rid(publisher, subscription.wanted),
+                "rid": rid(publisher, subscription.relay.current),
+                "wanted": rid(publisher, subscription.relay.wanted),
                 "height": subscription.height,
-                "switches": subscription.switches,
+                "switches": subscription.relay.switches,
             })
         });
         Ok(json!({
@@ -256,9 +267,8 @@ fn subscribe(host: &mut Host, id: u64, member: &mut Member, publisher: u64) -> R
         init.track = Some(format!("peer-{publisher}-{kind:?}").into());
         let transceiver = add(peer, track, init)?;
         let clock_rate = if kind == Kind::Audio { 48_000 } else { 90_000 };
-        let mut subscription = Subscription::new(transceiver, clock_rate);
-        subscription.height = FIRST_HEIGHT;
-        member.subscriptions.insert((publisher, kind), subscription);
+        let relay = Relay::new(transceiver, clock_rate);
+        member.subscriptions.insert((publisher, kind), Subscription { relay, height: FIRST_HEIGHT });
     }
     Ok(())
 }

@@ -1,29 +1,26 @@
-//! What one participant gets of another: one track, numbered as one stream whatever layer it comes from.
+//! One track handed on to a peer, as one stream whichever of its encodings it comes from.
 
+use super::tracks;
 use bytes::{Bytes, BytesMut};
 use duologue::rtp::PayloadType;
 use duologue::rtp::codec::{Codec, Description, vp8};
 use duologue::rtp::extension::{Kind, Set};
-use duologue::rtp::stream::{Forwarder, OutgoingPacket, Packet, ReceiverId};
+use duologue::rtp::stream::{Forwarder, Frame, OutgoingFrame, OutgoingPacket, Packet, ReceiverId};
 use duologue::{PeerConnection, TransceiverId};
 use std::time::Instant;
-
-use crate::media::tracks;
 
 /// Header extensions that are handed on.
 const HANDED_ON: [Kind; 3] = [Kind::AudioLevel, Kind::VideoOrientation, Kind::PlayoutDelay];
 
 #[derive(Debug)]
-pub(crate) struct Subscription {
-    /// The subscriber's transceiver.
+pub(crate) struct Relay {
+    /// The transceiver of the peer that it is handed to.
     pub(crate) transceiver: TransceiverId,
     /// The encoding that is forwarded.
     pub(crate) current: Option<ReceiverId>,
     /// The one that shall be, from its next key frame on.
     pub(crate) wanted: Option<ReceiverId>,
-    /// How high the subscriber shows the picture, in pixels.
-    pub(crate) height: u16,
-    /// How often the layer has changed.
+    /// How often the encoding has changed.
     pub(crate) switches: u64,
     forwarder: Forwarder,
     vp8: vp8::Rewriter,
@@ -31,13 +28,12 @@ pub(crate) struct Subscription {
     block: BytesMut,
 }
 
-impl Subscription {
+impl Relay {
     pub(crate) fn new(transceiver: TransceiverId, clock_rate: u32) -> Self {
         Self {
             transceiver,
             current: None,
             wanted: None,
-            height: 0,
             switches: 0,
             forwarder: Forwarder::new(clock_rate),
             vp8: vp8::Rewriter::new(),
@@ -45,7 +41,8 @@ impl Subscription {
         }
     }
 
-    /// Takes up the wanted encoding where it can be decoded without what came before.
+    /// Takes up the wanted encoding where it can be decoded without what came before. To be called before each packet is
+    /// forwarded.
     pub(crate) fn switch(&mut self, receiver: ReceiverId, told: &Description) {
         let begins = told.starts_frame && told.key_frame;
         if begins && self.wanted == Some(receiver) && self.current != Some(receiver) {
@@ -55,13 +52,14 @@ impl Subscription {
         }
     }
 
-    /// Sends a packet on. What the subscriber cannot take for the moment is lost, as on any network.
-    pub(crate) fn forward(&mut self, now: Instant, subscriber: &mut PeerConnection, packet: &Packet<'_>) {
+    /// Sends a packet on, its payload as it came as long as the encoding does not change. What the peer cannot take for the
+    /// moment is lost, as on any network.
+    pub(crate) fn forward(&mut self, now: Instant, peer: &mut PeerConnection, packet: &Packet<'_>) {
         if self.current != Some(packet.receiver) {
             return;
         }
-        let Some(sender) = tracks::sender(subscriber, self.transceiver) else { return };
-        let Some(payload_type) = payload_type(subscriber, self.transceiver, packet.codec) else { return };
+        let Some(sender) = tracks::sender(peer, self.transceiver) else { return };
+        let Some(payload_type) = payload_type(peer, self.transceiver, packet.codec) else { return };
         let Some(payload) = self.payload(packet) else {
             // Padding, and what is left of a layer that was switched from, would be waited for as if lost.
             self.forwarder.skip(packet.receiver, packet.sequence);
@@ -73,7 +71,21 @@ impl Subscription {
         outgoing.sequence = Some(sequence);
         outgoing.marker = packet.header.marker;
         outgoing.extensions = self.extensions(packet);
-        let _ = subscriber.send_rtp(now, sender, outgoing);
+        let _ = peer.send_rtp(now, sender, outgoing);
+    }
+
+    /// Sends a frame on, in packets of our own.
+    pub(crate) fn forward_frame(&mut self, now: Instant, peer: &mut PeerConnection, frame: &Frame) {
+        if self.current != Some(frame.receiver) {
+            return;
+        }
+        let Some(sender) = tracks::sender(peer, self.transceiver) else { return };
+        let Some(payload_type) = payload_type(peer, self.transceiver, frame.codec) else { return };
+        let numbers = self.forwarder.forward(now, frame.receiver, frame.last_sequence, frame.timestamp);
+        let Some((_, timestamp)) = numbers else { return };
+        let mut outgoing = OutgoingFrame::new(payload_type, timestamp, frame.payload.clone());
+        outgoing.layers = frame.description.layers;
+        let _ = peer.send_frame(now, sender, outgoing);
     }
 
     /// The payload, with numbers of its own where the codec has running ones; `None` for what is not forwarded.
