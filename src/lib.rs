@@ -83,7 +83,11 @@ pub use media::{ReceiverInfo, RtpPacket, codec_of};
 pub use negotiate::{AddCandidateError, Description};
 pub use output::{Output, Transmit};
 pub use peer_connection::PeerConnection;
-pub use stats::Stats;
+pub use stats::{
+    CandidatePairStats, CertificateStats, CodecStats, CodecType, DataChannelStats, DtlsTransportState,
+    InboundRtpStats, MimeType, OutboundRtpStats, RemoteInboundRtpStats, RemoteOutboundRtpStats, Stats,
+    TransportStats,
+};
 
 pub use duologue_dtls as dtls;
 pub use duologue_ice as ice;

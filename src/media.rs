@@ -42,17 +42,17 @@ pub struct ReceiverInfo<'a> {
 #[derive(Debug)]
 pub(crate) struct Media {
     pub(crate) session: rtp::Session,
-    links: BTreeMap<SectionId, Link>,
+    pub(crate) links: BTreeMap<SectionId, Link>,
     next_section: u32,
 }
 
 /// A transceiver's part of the session.
 #[derive(Debug)]
-struct Link {
-    transceiver: TransceiverId,
-    section: Section,
+pub(crate) struct Link {
+    pub(crate) transceiver: TransceiverId,
+    pub(crate) section: Section,
     /// One for each encoding, with its `rid`.
-    senders: Vec<(Option<Box<str>>, SenderId)>,
+    pub(crate) senders: Vec<(Option<Box<str>>, SenderId)>,
     frames: Option<JitterConfig>,
     /// Whether nothing comes.
     muted: bool,

@@ -163,11 +163,6 @@ impl PeerConnection {
         self.ice.local_ufrags()
     }
 
-    /// Every candidate pair, for statistics.
-    pub fn candidate_pairs(&self) -> impl Iterator<Item = ice::PairStats> {
-        self.ice.pairs()
-    }
-
     /// The SRTP protection profile, once DTLS has agreed on one.
     #[must_use]
     pub fn srtp_profile(&self) -> Option<dtls::SrtpProfile> {

@@ -9,7 +9,7 @@ use crate::core::Core;
 use crate::event::{ClosedBy, Discard, Event, ExportError, Failure, SendError, Stats};
 use crate::handshake::{Flight, Fragment, HandshakeType};
 use crate::handshaking::{Handshaking, Progress};
-use crate::identity::Fingerprint;
+use crate::identity::{Fingerprint, FingerprintHash};
 use crate::record::{ContentType, Plaintext, RECORD_HEADER_LEN, RecordHeader, mark_data, mark_used};
 use crate::timer::Timer;
 use crate::v12::{Outcome, Secrets};
@@ -36,8 +36,10 @@ enum State {
 
 #[derive(Debug)]
 struct Connected {
+    agreed: crate::event::Connected,
     secrets: Secrets,
     peer_certificate: Vec<u8>,
+    peer_fingerprint: Fingerprint,
     /// Our last flight, until the peer has shown that it has it; empty on the side that does not send the last.
     flight: Flight,
 }
@@ -282,6 +284,24 @@ impl Connection {
         }
     }
 
+    /// The fingerprint of that certificate by SHA-256, whichever verified it.
+    #[must_use]
+    pub fn peer_fingerprint(&self) -> Option<&Fingerprint> {
+        match &self.state {
+            State::Connected(connected) => Some(&connected.peer_fingerprint),
+            State::Handshaking(_) | State::Ending(_) | State::Ended => None,
+        }
+    }
+
+    /// What the handshake has agreed on, while the connection is established.
+    #[must_use]
+    pub fn agreed(&self) -> Option<crate::event::Connected> {
+        match &self.state {
+            State::Connected(connected) => Some(connected.agreed),
+            State::Handshaking(_) | State::Ending(_) | State::Ended => None,
+        }
+    }
+
     /// Ends the connection: close_notify is the last datagram, and [`Event::Closed`] follows once it is polled or
     /// 1 s has passed.
     pub fn close(&mut self, now: Instant) {
@@ -425,7 +445,10 @@ impl Connection {
             State::Handshaking(handshaking) => handshaking.into_last_flight(),
             State::Connected(_) | State::Ending(_) | State::Ended => Flight::default(),
         };
-        self.state = State::Connected(Box::new(Connected { secrets, peer_certificate, flight }));
+        let provider = self.core.config.provider;
+        let peer_fingerprint = Fingerprint::of(provider, &FingerprintHash::Sha256, &peer_certificate);
+        let state = Connected { agreed: connected, secrets, peer_certificate, peer_fingerprint, flight };
+        self.state = State::Connected(Box::new(state));
         self.core.events.push_back(Event::Connected(connected));
     }
 

@@ -268,7 +268,13 @@ impl Agent {
         let now = self.advance(now);
         let outcome = self.receive(now, path.canonical(), datagram);
         match outcome {
-            Ok(Some((source, qualified))) => Ok(Received::Payload { source, qualified, bytes: datagram }),
+            Ok(Some((source, qualified))) => {
+                if qualified {
+                    self.shared.stats.payload_datagrams_received += 1;
+                    self.shared.stats.payload_bytes_received += datagram.len() as u64;
+                }
+                Ok(Received::Payload { source, qualified, bytes: datagram })
+            }
             Ok(None) => {
                 self.settle(now);
                 Ok(Received::Consumed)

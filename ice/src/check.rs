@@ -85,6 +85,8 @@ impl Agent {
                 self.shared.requests.put_back(outgoing);
                 return None;
             }
+            self.shared.stats.datagrams_sent += 1;
+            self.shared.stats.bytes_sent += len as u64;
             self.on_written(now, &outgoing);
             return Some(Transmit { path, len });
         }
@@ -104,6 +106,7 @@ impl Agent {
             Outgoing::Request(id) => {
                 let Some(request) = self.shared.requests.get_mut(id) else { return };
                 request.timing.on_sent(now);
+                let again = u64::from(request.timing.transmissions() > 1);
                 if let Purpose::Check { session, pair, kind, .. } = request.purpose {
                     let consent = u64::from(kind == CheckKind::Consent);
                     stats.requests_sent += 1;
@@ -112,6 +115,7 @@ impl Agent {
                         && let Some(pair) = session.checklist.get_mut(pair)
                     {
                         pair.counters.requests_sent += 1;
+                        pair.counters.retransmissions_sent += again;
                         pair.counters.consent_requests_sent += consent;
                     }
                 }

@@ -129,6 +129,14 @@ pub struct Stats {
     pub responses_received: u64,
     /// Consent checks sent.
     pub consent_requests_sent: u64,
+    /// Datagrams written: checks, answers, and questions to servers.
+    pub datagrams_sent: u64,
+    /// Their bytes.
+    pub bytes_sent: u64,
+    /// Datagrams of qualified sources that were handed back as payload.
+    pub payload_datagrams_received: u64,
+    /// Their bytes.
+    pub payload_bytes_received: u64,
     /// How often the selected pair has changed.
     pub selected_pair_changes: u64,
     /// Remote candidates that were ignored: names, other transports and components, old generations, over the limit.

@@ -36,6 +36,7 @@ pub(crate) struct Pair {
     pub(crate) qualified: bool,
     pub(crate) qualified_announced: bool,
     pub(crate) round_trip: Option<Duration>,
+    pub(crate) last_round_trip: Option<Duration>,
     pub(crate) counters: PairCounters,
 }
 
@@ -76,6 +77,7 @@ pub(crate) enum Consent {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct PairCounters {
     pub(crate) requests_sent: u64,
+    pub(crate) retransmissions_sent: u64,
     pub(crate) requests_received: u64,
     pub(crate) responses_sent: u64,
     pub(crate) responses_received: u64,
@@ -114,6 +116,7 @@ impl Pair {
     /// RFC 6298, Section 2: the smoothed round-trip time.
     pub(crate) fn measure(&mut self, sample: Duration) {
         self.counters.total_round_trip += sample;
+        self.last_round_trip = Some(sample);
         self.round_trip = Some(match self.round_trip {
             Some(smoothed) => (smoothed * 7 + sample) / 8,
             None => sample,
@@ -145,8 +148,10 @@ impl Pair {
             nominated: self.nomination.is_some(),
             selected: selected == Some(self.id),
             round_trip: self.round_trip,
+            last_round_trip: self.last_round_trip,
             total_round_trip: counters.total_round_trip,
             requests_sent: counters.requests_sent,
+            retransmissions_sent: counters.retransmissions_sent,
             requests_received: counters.requests_received,
             responses_sent: counters.responses_sent,
             responses_received: counters.responses_received,
@@ -190,10 +195,14 @@ pub struct PairStats {
     pub selected: bool,
     /// The smoothed round-trip time of its checks.
     pub round_trip: Option<Duration>,
+    /// The newest of those measured.
+    pub last_round_trip: Option<Duration>,
     /// The sum of all measured round-trip times.
     pub total_round_trip: Duration,
     /// Checks sent, retransmissions and consent checks among them.
     pub requests_sent: u64,
+    /// Retransmissions among them.
+    pub retransmissions_sent: u64,
     /// Authentic checks received.
     pub requests_received: u64,
     /// Answers sent.

@@ -99,6 +99,7 @@ pub(crate) fn new_pair(role: Role, interface: &Interface, remote: &RemoteCandida
         qualified: false,
         qualified_announced: false,
         round_trip: None,
+        last_round_trip: None,
         counters: PairCounters::default(),
     };
     pair.set_priority(role);

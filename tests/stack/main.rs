@@ -7,4 +7,6 @@ mod demux;
 mod hostile;
 mod media;
 mod negotiation;
+mod stats;
+mod stats_call;
 mod support;

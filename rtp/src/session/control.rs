@@ -5,6 +5,7 @@ use super::demux::Route;
 use crate::cc::Told;
 use crate::event::{Discard, Event, KeyFrameRequest};
 use crate::rtcp::{self, Packet, PacketStatus, ReportBlock, SenderInfo};
+use crate::slab::Key;
 use crate::stream::ReceiverId;
 use crate::stream::key_frame::Demand;
 use crate::stream::recv::LastSenderReport;
@@ -42,6 +43,9 @@ impl Session {
             }
         }
         self.poll_demands(now);
+        if let Some(round_trip) = self.round_trips[0].filter(|_| std::mem::take(&mut self.measured)) {
+            self.receivers.iter_mut().for_each(|stream| stream.set_round_trip(round_trip));
+        }
         match refused {
             Some(reason) if !used => self.refuse(Discard::Rtcp(reason)),
             _ => Ok(()),
@@ -120,7 +124,8 @@ impl Session {
             remote.round_trip_total += round_trip;
             remote.round_trip_measurements += 1;
             stream.demands.set_round_trip(round_trip);
-            self.round_trip = Some(round_trip);
+            self.round_trips[0] = Some(round_trip);
+            self.measured = true;
         }
     }
 
@@ -163,12 +168,18 @@ impl Session {
             return;
         }
         self.demands_due = None;
-        for stream in self.senders.iter_mut() {
-            if stream.demands.poll(now) {
-                self.events.push_back(Event::KeyFrameRequest { sender: stream.id, kind: stream.asked });
-            }
+        let mut waiting = std::mem::take(&mut self.keys_scratch);
+        waiting.extend(self.senders.iter().map(|stream| Key(stream.id.0)));
+        for key in waiting.drain(..) {
+            let Some(stream) = self.senders.get_mut(key) else { continue };
+            let asked = stream.demands.poll(now);
+            let (sender, kind) = (stream.id, stream.asked);
             self.demands_due = self.demands_due.into_iter().chain(stream.demands.deadline()).min();
+            if asked {
+                self.tell(Event::KeyFrameRequest { sender, kind });
+            }
         }
+        self.keys_scratch = waiting;
     }
 }
 

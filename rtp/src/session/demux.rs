@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Demux {
     sources: HashMap<Ssrc, Route, Keyed>,
-    /// RFC 9143, Section 9.3: in a bundle an id means the same in each section; they are merged to read what names one.
+    /// In a bundle an id means the same in each section; they are merged to read what is said of the way.
     pub(super) ids: Arc<Ids>,
 }
 
@@ -29,9 +29,23 @@ pub(super) enum Route {
 
 /// What a packet of an unknown source says of itself.
 pub(super) struct Names<'a> {
-    pub(super) mid: Option<&'a str>,
     pub(super) rid: Option<&'a str>,
     pub(super) repaired_rid: Option<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn of(packet: &Packet<'a>, ids: &Ids) -> Self {
+        Self { rid: text(packet, ids, Kind::Rid), repaired_rid: text(packet, ids, Kind::RepairedRid) }
+    }
+}
+
+/// The MID of a packet, by the ids of a section.
+pub(super) fn mid<'a>(packet: &Packet<'a>, ids: &Ids) -> Option<&'a str> {
+    text(packet, ids, Kind::Mid)
+}
+
+fn text<'a>(packet: &Packet<'a>, ids: &Ids, kind: Kind) -> Option<&'a str> {
+    packet.extensions().value(ids, kind).and_then(|value| str::from_utf8(value).ok())
 }
 
 impl Demux {
@@ -51,23 +65,22 @@ impl Demux {
         self.sources.remove(&ssrc);
     }
 
-    pub(super) fn names<'a>(&self, packet: &Packet<'a>) -> Names<'a> {
-        let text =
-            |kind| packet.extensions().value(&self.ids, kind).and_then(|value| str::from_utf8(value).ok());
-        Names { mid: text(Kind::Mid), rid: text(Kind::Rid), repaired_rid: text(Kind::RepairedRid) }
-    }
 
     /// The section of a packet whose source is new.
     pub(super) fn section(
         sections: &BTreeMap<SectionId, SectionState>,
-        names: &Names<'_>,
+        packet: &Packet<'_>,
         ssrc: Ssrc,
         payload_type: PayloadType,
     ) -> Option<SectionId> {
-        if let Some(mid) = names.mid {
-            // A MID that nobody has: the packet is for a section that was, or is not yet.
-            let found = sections.iter().find(|(_, one)| one.section.mid.as_deref() == Some(mid));
-            return found.map(|(id, _)| *id);
+        let said = |one: &SectionState| mid(packet, &one.ids);
+        let named = |one: &SectionState| said(one).is_some_and(|mid| one.section.mid.as_deref() == Some(mid));
+        if let Some((id, _)) = sections.iter().find(|(_, one)| named(one)) {
+            return Some(*id);
+        }
+        // A MID that nobody has: the packet is for a section that was, or is not yet.
+        if sections.values().any(|one| said(one).is_some()) {
+            return None;
         }
         let signalled = sections.iter().find(|(_, one)| {
             one.section.sources.iter().any(|source| source.ssrc == ssrc || source.repair == Some(ssrc))

@@ -51,15 +51,20 @@ impl Session {
         let mut due = None;
         for stream in self.receivers.iter_mut() {
             let key = Key(stream.id.0);
-            if let Some(nack) = stream.nack.as_mut().filter(|_| nacks.len() < MAX_NACKS) {
+            if let Some(nack) = stream.nack.as_mut() {
                 nack.poll(now, &mut self.missing);
-                nacks.extend(self.missing.drain(..).map(|sequence| (key, sequence)));
-                // Frames that wait for what will not come: without them the jitter buffer asks by itself.
+                let room = MAX_NACKS.saturating_sub(nacks.len());
+                nacks.extend(self.missing.drain(..).take(room).map(|sequence| (key, sequence)));
+                // Frames that wait for what will not come: with them the jitter buffer asks by itself.
                 if nack.take_gave_up() && stream.jitter.is_none() && stream.format.codec.is_video() {
-                    stream.key_frames.request(now);
+                    stream.request_key_frame(now);
                 }
             }
-            key_frames.extend(stream.key_frames.poll(now).map(|request| (key, request)));
+            if let Some(request) = stream.key_frames.poll(now)
+                && key_frames.iter().all(|(other, _)| *other != key)
+            {
+                key_frames.push((key, request));
+            }
             due = due.into_iter().chain(stream.deadline()).min();
         }
         self.streams_due = due;
@@ -67,13 +72,11 @@ impl Session {
 
     /// Whether RTCP is to be sent sooner or later.
     pub(super) fn speaks(&self) -> bool {
-        self.pending.has_feedback()
-            || self.receivers.len() > 0
-            || self.senders.iter().any(|stream| stream.clock.is_some())
+        self.pending.has_feedback() || self.receivers.len() > 0 || self.has_sent
     }
 
     /// Appends an RTCP datagram, when it is time for one.
-    pub(super) fn write_control(&mut self, now: Instant, max_len: usize, out: &mut Vec<u8>) -> Option<usize> {
+    pub(super) fn write_control(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<usize> {
         let arrivals_due = self.arrivals.as_ref().and_then(cc::Arrivals::deadline);
         self.pending.arrivals |= arrivals_due.is_some_and(|due| due <= now);
         if self.pending.has_feedback() && !self.pending.asked {
@@ -92,7 +95,7 @@ impl Session {
             return None;
         }
         let start = out.len();
-        let len = self.write_compound(now, due, max_len, out);
+        let len = self.write_compound(now, due, out);
         let random = self.random.next_u32();
         self.schedule.sent(now, due, len, random);
         self.pending.asked = false;
@@ -109,6 +112,9 @@ impl Session {
     /// Asks for what is missing; what has come meanwhile is left out.
     pub(super) fn write_nacks(&mut self, reporter: Ssrc, compound: &mut Compound<'_>) {
         let Self { pending, receivers, .. } = self;
+        // Several turns may have come together: those of one stream stand together, and each once.
+        pending.nacks.sort_unstable();
+        pending.nacks.dedup();
         let mut rest = pending.nacks.as_slice();
         while let Some(&(key, _)) = rest.first() {
             let count = rest.iter().take_while(|(of, _)| *of == key).count();
@@ -133,12 +139,13 @@ impl Session {
             let feedback = stream.format.feedback;
             let media = stream.ssrc;
             if feedback.pli {
-                compound.packet(|out, _| Pli { sender: reporter, media }.write(out));
-                stream.counters.plis += 1;
+                let written = compound.packet(|out, _| Pli { sender: reporter, media }.write(out));
+                stream.counters.plis += u64::from(written.is_some());
             } else if feedback.fir {
                 let entry = FirEntry { ssrc: media, sequence: request.sequence };
-                compound.packet(|out, room| Fir::write(out, reporter, std::iter::once(entry), room));
-                stream.counters.firs += 1;
+                let entry = std::iter::once(entry);
+                let written = compound.packet(|out, room| Fir::write(out, reporter, entry, room));
+                stream.counters.firs += u64::from(written.is_some());
             }
         }
     }

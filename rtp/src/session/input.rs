@@ -6,7 +6,9 @@
 //! 4. The stream counts it, misses what lies before it, and makes frames of it.
 
 use super::Session;
-use super::demux::{Demux, Names, Route};
+use super::demux::{self, Demux, Names, Route};
+use super::is_of_media;
+use crate::codec::Codec;
 use crate::event::{Discard, Event};
 use crate::extension::{Kind, Set};
 use crate::packet::{self, Header};
@@ -27,6 +29,17 @@ struct Clear<'d> {
     index: ExtendedSequence,
     arrival: Instant,
     len: usize,
+    /// The datagram's length, the tag included.
+    wire_len: usize,
+}
+
+/// A packet of a stream, whichever way it came.
+struct Content<'d> {
+    header: Header,
+    sequence: ExtendedSequence,
+    codec: Codec,
+    payload: &'d [u8],
+    repaired: bool,
 }
 
 impl Session {
@@ -43,7 +56,8 @@ impl Session {
         datagram: &'d mut [u8],
     ) -> Result<Packet<'d>, Discard> {
         let now = self.advance(now);
-        match self.receive(now, arrival, congested, datagram) {
+        // What the network says of the future is wrong.
+        match self.receive(now, arrival.min(now), congested, datagram) {
             Ok(packet) => Ok(packet),
             Err(reason) => self.refuse(reason),
         }
@@ -63,9 +77,10 @@ impl Session {
             .unprotect_rtp(datagram, header_len, header.ssrc, header.sequence_number)
             .map_err(Discard::Srtp)?;
         let datagram: &'d [u8] = datagram;
+        let wire_len = datagram.len();
         let bytes = datagram.get(..opened.len).ok_or(Discard::Srtp(srtp::Discard::Truncated))?;
         let packet = packet::Packet::parse(bytes).map_err(Discard::Packet)?;
-        let clear = Clear { packet, header, index: opened.index, arrival, len: bytes.len() };
+        let clear = Clear { packet, header, index: opened.index, arrival, len: bytes.len(), wire_len };
         self.note_arrival(&clear);
         let (key, repair) = self.find(&clear)?;
         if congested && let Some(stream) = self.receivers.get_mut(key) {
@@ -79,6 +94,7 @@ impl Session {
         let number = clear.packet.extensions().value(&self.demux.ids, Kind::TransportSequence);
         let Some([high, low, ..]) = number else { return };
         let epoch = self.epoch.0;
+        self.arrivals_of = clear.header.ssrc;
         let arrivals = self.arrivals.get_or_insert_with(|| cc::Arrivals::new(epoch));
         arrivals.received(SequenceNumber(u16::from_be_bytes([*high, *low])), clear.arrival);
     }
@@ -87,7 +103,7 @@ impl Session {
     fn find(&mut self, clear: &Clear<'_>) -> Result<(Key, bool), Discard> {
         let header = clear.header;
         match self.demux.route(header.ssrc) {
-            Some(Route::Media(key)) => {
+            Some(Route::Media(key)) if self.stays(key, clear)? => {
                 let stream = self.receivers.get(key).ok_or(Discard::NoSection)?;
                 // What has its stream's payload type need not say more.
                 if stream.format.payload_type == header.payload_type {
@@ -105,29 +121,40 @@ impl Session {
                     Some((_, true)) | None => Err(Discard::UnknownPayloadType),
                 }
             }
+            Some(Route::Media(key)) => {
+                self.end_receiver(ReceiverId(key.0));
+                self.introduce(clear)
+            }
             Some(Route::Repair(key)) => Ok((key, true)),
             None => self.introduce(clear),
         }
     }
 
+    /// Whether a packet of a known source says nothing else than before of its section.
+    fn stays(&self, key: Key, clear: &Clear<'_>) -> Result<bool, Discard> {
+        let stream = self.receivers.get(key).ok_or(Discard::NoSection)?;
+        let state = self.sections.get(&stream.section).ok_or(Discard::NoSection)?;
+        let Some(mid) = demux::mid(&clear.packet, &state.ids) else { return Ok(true) };
+        // RFC 9143, Section 9.2: a MID counts that comes in a packet later than the last.
+        if state.section.mid.as_deref() == Some(mid) || clear.index <= stream.reception.highest() {
+            return Ok(true);
+        }
+        let found = self.sections.values().any(|one| one.section.mid.as_deref() == Some(mid));
+        if found { Ok(false) } else { Err(Discard::NoSection) }
+    }
+
     /// A source that was not heard before.
     fn introduce(&mut self, clear: &Clear<'_>) -> Result<(Key, bool), Discard> {
         let header = clear.header;
-        let names = self.demux.names(&clear.packet);
-        let section = Demux::section(&self.sections, &names, header.ssrc, header.payload_type)
+        let section = Demux::section(&self.sections, &clear.packet, header.ssrc, header.payload_type)
             .ok_or(Discard::NoSection)?;
         let state = self.sections.get(&section).ok_or(Discard::NoSection)?;
+        let names = Names::of(&clear.packet, &state.ids);
         let (format, repair) =
             state.section.receive_format(header.payload_type).ok_or(Discard::UnknownPayloadType)?;
         if repair {
             let key = self.repaired_stream(section, &names, clear).ok_or(Discard::UnknownRepair)?;
-            self.demux.insert(header.ssrc, Route::Repair(key));
-            if let Some(stream) = self.receivers.get_mut(key) {
-                let before = stream.repair_ssrc.replace(header.ssrc);
-                if let Some(before) = before.filter(|before| *before != header.ssrc) {
-                    self.demux.remove(before);
-                }
-            }
+            self.learn_repair(key, header.ssrc);
             return Ok((key, true));
         }
         self.make_room()?;
@@ -157,7 +184,7 @@ impl Session {
                 section,
                 ssrc: header.ssrc,
                 rid: rid.map(Box::from),
-                repair_ssrc,
+                repair_ssrc: None,
                 format,
                 sequence: clear.index,
                 timestamp: header.timestamp,
@@ -168,11 +195,11 @@ impl Session {
         });
         self.demux.insert(header.ssrc, Route::Media(key));
         if let Some(repair) = repair_ssrc {
-            self.demux.insert(repair, Route::Repair(key));
+            self.learn_repair(key, repair);
         }
         let idle = self.now + self.config.idle_timeout;
         self.idle_due = Some(self.idle_due.map_or(idle, |due| due.min(idle)));
-        self.events.push_back(Event::ReceiverAdded { receiver: ReceiverId(key.0), section });
+        self.tell(Event::ReceiverAdded { receiver: ReceiverId(key.0), section });
         key
     }
 
@@ -188,79 +215,88 @@ impl Session {
         Ok(())
     }
 
-    /// The stream that a new source of retransmissions repairs: by its `repaired-rid`, or, when nothing names it (fault
-    /// str0m 940), the one that misses the packet, or the section's only one.
+    /// The stream that a new source of retransmissions repairs: by its `repaired-rid`; or, when nothing names it (fault
+    /// str0m 940), the only one that misses the packet, or the section's only one, when it may have been its packet.
     fn repaired_stream(&self, section: SectionId, names: &Names<'_>, clear: &Clear<'_>) -> Option<Key> {
         let payload_type = clear.header.payload_type;
-        let mut able = self
-            .receivers
-            .iter()
-            .filter(|stream| stream.section == section && stream.is_repair(payload_type));
+        let of_section = || self.receivers.iter().filter(|stream| stream.section == section);
+        let key = |stream: &ReceiveStream| Key(stream.id.0);
         if let Some(rid) = names.repaired_rid {
-            return able.find(|stream| stream.rid.as_deref() == Some(rid)).map(|stream| Key(stream.id.0));
+            return of_section().find(|stream| stream.rid.as_deref() == Some(rid)).map(key);
         }
-        let candidates: Vec<&ReceiveStream> = able.filter(|stream| stream.rid.is_none()).collect();
-        let original = original(clear.packet.payload()).map(|(number, _)| number);
-        let misses = |stream: &&&ReceiveStream| {
-            let full = original.map(|number| stream.original(number));
-            full.is_some_and(|full| stream.misses(full))
-        };
-        let only = candidates.first().filter(|_| candidates.len() == 1);
-        let found = candidates.iter().find(misses).or(only);
-        found.map(|stream| Key(stream.id.0))
+        // Those whose repair is known have no need of another source.
+        let able =
+            || of_section().filter(|stream| stream.is_repair(payload_type) && stream.repair_ssrc.is_none());
+        let only = able().next().filter(|_| able().nth(1).is_none());
+        let Some((number, _)) = original(clear.packet.payload()) else { return only.map(key) };
+        let mut missing = able().filter(|stream| stream.misses(stream.original(number)));
+        match (missing.next(), missing.next()) {
+            (Some(stream), None) => Some(key(stream)),
+            (Some(_), Some(_)) => None,
+            (None, _) => only.filter(|stream| stream.may_have(stream.original(number))).map(key),
+        }
     }
 
     fn media<'d>(&mut self, now: Instant, key: Key, clear: &Clear<'d>) -> Result<Packet<'d>, Discard> {
-        let round_trip = self.round_trip;
+        let round_trip = self.round_trip();
         let stream = self.receivers.get_mut(key).ok_or(Discard::NoSection)?;
         let header = clear.header;
         stream.last_arrival = stream.last_arrival.max(clear.arrival);
-        stream.reported = false;
+        stream.heard = true;
         let received = stream.reception.receive(clear.index, header.timestamp, clear.arrival, clear.len);
         if let (Received::Restarted, Some(nack)) = (received, &mut stream.nack) {
             nack.restart();
         }
         stream.counters.packets += 1;
-        stream.counters.header_bytes += (clear.len - clear.packet.payload().len()) as u64;
+        stream.counters.header_bytes += (clear.wire_len - clear.packet.payload().len()) as u64;
         stream.counters.payload_bytes += clear.packet.payload().len() as u64;
-        stream.note_missing(clear.index, now, false, round_trip);
-        let number = clear.index;
-        self.deliver(now, key, clear, header, number, clear.packet.payload(), false)
+        stream.note_missing(clear.index, now, false, &self.config.nack, round_trip);
+        let (sequence, codec) = (clear.index, stream.format.codec);
+        let payload = clear.packet.payload();
+        self.deliver(now, key, clear, Content { header, sequence, codec, payload, repaired: false })
     }
 
     /// RFC 4588, Section 4: the payload begins with the number of the packet that it repairs.
     fn repaired<'d>(&mut self, now: Instant, key: Key, clear: &Clear<'d>) -> Result<Packet<'d>, Discard> {
-        let round_trip = self.round_trip;
+        let round_trip = self.round_trip();
         let stream = self.receivers.get_mut(key).ok_or(Discard::UnknownRepair)?;
-        if !stream.is_repair(clear.header.payload_type) {
+        let section = self.sections.get(&stream.section).ok_or(Discard::NoSection)?;
+        let Some((format, true)) = section.section.receive_format(clear.header.payload_type) else {
             return Err(Discard::UnknownPayloadType);
-        }
+        };
+        stream.last_arrival = stream.last_arrival.max(clear.arrival);
         stream.counters.repair_packets += 1;
         stream.counters.repair_bytes += clear.packet.payload().len() as u64;
+        stream.counters.repair_header_bytes += (clear.wire_len - clear.packet.payload().len()) as u64;
         // Retransmissions without content probe the path.
         let (number, payload) = original(clear.packet.payload()).ok_or(Discard::Padding)?;
         let sequence = stream.original(number);
+        if !stream.may_have(sequence) {
+            return Err(Discard::UnknownRepair);
+        }
         let header = Header {
-            payload_type: stream.format.payload_type,
+            payload_type: format.payload_type,
             sequence_number: number,
             ssrc: stream.ssrc,
             ..clear.header
         };
-        stream.note_missing(sequence, now, true, round_trip);
-        self.deliver(now, key, clear, header, sequence, payload, true)
+        stream.note_missing(sequence, now, true, &self.config.nack, round_trip);
+        self.deliver(
+            now,
+            key,
+            clear,
+            Content { header, sequence, codec: format.codec, payload, repaired: true },
+        )
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a packet and what became of each of its parts")]
     fn deliver<'d>(
         &mut self,
         now: Instant,
         key: Key,
         clear: &Clear<'d>,
-        header: Header,
-        sequence: ExtendedSequence,
-        payload: &'d [u8],
-        repaired: bool,
+        content: Content<'d>,
     ) -> Result<Packet<'d>, Discard> {
+        let Content { header, sequence, codec, payload, repaired } = content;
         let stream = self.receivers.get_mut(key).ok_or(Discard::NoSection)?;
         if !stream.admit(sequence) {
             return Err(Discard::Duplicate);
@@ -276,7 +312,7 @@ impl Session {
                 Incoming {
                     sequence,
                     timestamp,
-                    codec: stream.format.codec,
+                    codec,
                     payload_type: header.payload_type,
                     marker: header.marker,
                     payload,
@@ -292,7 +328,7 @@ impl Session {
             header,
             sequence,
             timestamp,
-            codec: stream.format.codec,
+            codec,
             arrival: clear.arrival,
             repaired,
             payload,
@@ -313,20 +349,25 @@ impl Session {
             frame.captured = stream.clock.ntp(frame.timestamp.wire());
             stream.counters.frames += 1;
             stream.counters.key_frames += u64::from(frame.description.key_frame);
-            if self.frames.len() >= self.config.max_queued_frames {
-                self.frames.pop_front();
-                self.counters.dropped_frames += 1;
-            }
+            self.frame_bytes += frame.payload.len();
             self.frames.push_back(frame);
+            while self.frames.len() > self.config.max_queued_frames || self.frame_bytes > MAX_FRAME_BYTES {
+                let Some(dropped) = self.frames.pop_front() else { break };
+                self.frame_bytes -= dropped.payload.len();
+                self.counters.dropped_frames += 1;
+                if let Some(next) = self.frames.iter_mut().find(|next| next.receiver == dropped.receiver) {
+                    next.after_gap = true;
+                }
+            }
         }
         if jitter.take_wants_key_frame() {
-            stream.key_frames.request(now);
+            stream.request_key_frame(now);
         }
         let due = stream.deadline();
         self.due(due);
         if !self.frames.is_empty() && !self.frames_told {
             self.frames_told = true;
-            self.events.push_back(Event::FramesReadable);
+            self.tell(Event::FramesReadable);
         }
     }
 
@@ -346,21 +387,11 @@ impl Session {
 /// A source that sent within this time is in use.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// What an extension tells is of the media, and not of the packet and its way.
-fn is_of_media(kind: Kind) -> bool {
-    !matches!(
-        kind,
-        Kind::Mid
-            | Kind::Rid
-            | Kind::RepairedRid
-            | Kind::TransportSequence
-            | Kind::AbsSendTime
-            | Kind::TransmissionOffset
-    )
-}
+/// The most bytes of frames that wait to be received.
+const MAX_FRAME_BYTES: usize = 32 << 20;
 
 /// The number of the packet that a retransmission repairs, and its payload.
 fn original(payload: &[u8]) -> Option<(SequenceNumber, &[u8])> {
     let (number, payload) = payload.split_first_chunk()?;
-    (!payload.is_empty()).then_some((SequenceNumber(u16::from_be_bytes(*number)), payload))
+    Some((SequenceNumber(u16::from_be_bytes(*number)), payload))
 }

@@ -16,6 +16,7 @@ use crate::cc;
 use crate::codec::Fragment;
 use crate::config::Config;
 use crate::event::{Discard, Event};
+use crate::extension::Kind;
 use crate::rtcp::{NtpTime, Schedule};
 use crate::slab::{Key, Slab};
 use crate::srtp::sources::Keyed;
@@ -30,12 +31,12 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng};
 use sections::SectionState;
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Every stream of one transport: what comes in is decrypted, told apart, repaired and reported on; what goes out is
 /// numbered, kept to be sent again, and encrypted. The crate's documentation states the contract.
-#[derive(Debug)]
 pub struct Session {
     config: Arc<Config>,
     random: ChaCha12Rng,
@@ -46,7 +47,10 @@ pub struct Session {
     keys: Option<Keys>,
     mtu: usize,
     cname: Box<str>,
-    round_trip: Option<Duration>,
+    /// As RTCP has measured it, and as the path's checks have.
+    round_trips: [Option<Duration>; 2],
+    /// Whether RTCP has measured it anew.
+    measured: bool,
     sections: BTreeMap<SectionId, SectionState>,
     demux: Demux,
     receivers: Slab<ReceiveStream>,
@@ -57,10 +61,16 @@ pub struct Session {
     reporter: Ssrc,
     queue: VecDeque<(Key, SentPacket)>,
     repairs: VecDeque<(Key, SequenceNumber)>,
+    /// One of them, that had no room.
+    held_repair: Option<(Key, SentPacket)>,
+    /// Whether any of the senders has sent.
+    has_sent: bool,
     fragments: VecDeque<Fragment>,
     prefixes: BytesMut,
     history: cc::History,
     arrivals: Option<cc::Arrivals>,
+    /// Whose was the last of them.
+    arrivals_of: Ssrc,
     schedule: Schedule,
     pending: feedback::Pending,
     /// When the first of the receivers has something due, or sooner.
@@ -72,6 +82,7 @@ pub struct Session {
     missing: Vec<ExtendedSequence>,
     keys_scratch: Vec<Key>,
     frames: VecDeque<Frame>,
+    frame_bytes: usize,
     frames_told: bool,
     events: VecDeque<Event>,
     counters: Counters,
@@ -114,7 +125,8 @@ impl Session {
             keys: None,
             mtu: 1200,
             cname: "-".into(),
-            round_trip: None,
+            round_trips: [None; 2],
+            measured: false,
             sections: BTreeMap::new(),
             demux: Demux::new(Keyed(hash)),
             receivers: Slab::new(),
@@ -123,10 +135,13 @@ impl Session {
             reporter,
             queue: VecDeque::new(),
             repairs: VecDeque::new(),
+            held_repair: None,
+            has_sent: false,
             fragments: VecDeque::new(),
             prefixes: BytesMut::new(),
             history: cc::History::default(),
             arrivals: None,
+            arrivals_of: Ssrc(0),
             pending: feedback::Pending::default(),
             streams_due: None,
             demands_due: None,
@@ -134,6 +149,7 @@ impl Session {
             missing: Vec::new(),
             keys_scratch: Vec::new(),
             frames: VecDeque::new(),
+            frame_bytes: 0,
             frames_told: false,
             events: VecDeque::new(),
             counters: Counters::default(),
@@ -164,14 +180,14 @@ impl Session {
 
     /// The path's round trip, as ICE measures it; RTCP's own, when it has one, counts more.
     pub fn set_round_trip(&mut self, round_trip: Duration) {
-        self.round_trip.get_or_insert(round_trip);
+        self.round_trips[1] = Some(round_trip);
     }
 
     /// Asks a source for a key frame, at once and until one begins, by PLI or FIR as was agreed on.
     pub fn request_key_frame(&mut self, now: Instant, receiver: ReceiverId) {
         let now = self.advance(now);
         if let Some(stream) = self.receivers.get_mut(Key(receiver.0)) {
-            stream.key_frames.request(now);
+            stream.request_key_frame(now);
             let due = stream.deadline();
             self.due(due);
         }
@@ -181,6 +197,7 @@ impl Session {
     pub fn recv_frame(&mut self) -> Option<Frame> {
         let frame = self.frames.pop_front();
         self.frames_told &= frame.is_some();
+        self.frame_bytes -= frame.as_ref().map_or(0, |frame| frame.payload.len());
         frame
     }
 
@@ -217,6 +234,30 @@ impl Session {
         self.pending.scheduled |= self.schedule.next() <= now;
     }
 
+    /// RTCP's own, or the path's.
+    fn round_trip(&self) -> Option<Duration> {
+        let [rtcp, path] = self.round_trips;
+        rtcp.or(path)
+    }
+
+    /// Tells the application. What it has not heard of is not told twice, and what was undone meanwhile not at all: events are no
+    /// more than twice the receivers, one for each sender, and one.
+    fn tell(&mut self, event: Event) {
+        let same = |other: &Event| match (event, *other) {
+            (Event::ReceiverEnded { receiver, .. }, Event::ReceiverAdded { receiver: other, .. }) => receiver == other,
+            (Event::KeyFrameRequest { sender, .. }, Event::KeyFrameRequest { sender: other, .. }) => sender == other,
+            _ => false,
+        };
+        let Some(at) = self.events.iter().position(same) else { return self.events.push_back(event) };
+        if let Event::ReceiverEnded { receiver, .. } = event {
+            self.events.remove(at);
+            self.frames.retain(|frame| frame.receiver != receiver);
+            self.frame_bytes = self.frames.iter().map(|frame| frame.payload.len()).sum();
+        } else if let Some(told) = self.events.get_mut(at) {
+            *told = event;
+        }
+    }
+
     fn advance(&mut self, now: Instant) -> Instant {
         self.now = self.now.max(now);
         self.now
@@ -242,4 +283,27 @@ impl Session {
     fn sender(&self, id: SenderId) -> Option<&SendStream> {
         self.senders.get(Key(id.0))
     }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("senders", &self.senders.len())
+            .field("receivers", &self.receivers.len())
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an extension tells is of the media, and not of the packet and its way.
+fn is_of_media(kind: Kind) -> bool {
+    !matches!(
+        kind,
+        Kind::Mid
+            | Kind::Rid
+            | Kind::RepairedRid
+            | Kind::TransportSequence
+            | Kind::AbsSendTime
+            | Kind::TransmissionOffset
+    )
 }

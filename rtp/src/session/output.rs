@@ -1,23 +1,37 @@
 //! What is sent: packets taken from the application, and datagrams written.
 
+use super::Session;
 use super::sections::SectionState;
-use super::{Keys, Session};
+use crate::ExtendedSequence;
 use crate::event::{SendError, SendErrorKind};
-use crate::extension::{AbsSendTime, Kind, Set, Writer};
+use crate::extension::{AbsSendTime, Kind, Writer};
 use crate::packet::{self, Header};
-use crate::rtcp::NtpTime;
 use crate::section::Format;
 use crate::slab::Key;
-use crate::stream::send::{SendStream, SentPacket};
+use crate::stream::send::{Own, SendStream, SentPacket};
 use crate::stream::{OutgoingFrame, OutgoingPacket, SenderId};
-use crate::{ExtendedSequence, SequenceNumber};
+use bytes::Bytes;
 use std::time::Instant;
 
 /// The length of a tag, whatever the profile: what room is left for one.
 const MAX_TAG: usize = 16;
+/// How far a packet that others have cut may exceed the largest datagram, by headers and tag that are longer here.
+const SLACK: usize = 128;
+/// The room that a caller has at least.
+const LEAST_ROOM: usize = 1500;
+
+/// What became of a packet that was to be written.
+enum Written {
+    Sent(usize, Own),
+    /// It is longer than the room is: it stays.
+    NoRoom,
+    /// It can never be written.
+    Refused,
+}
 
 impl Session {
-    /// Sends a packet, when it is polled.
+    /// Sends a packet, when it is polled. Its payload and the fixed header of 12 bytes must fit the largest datagram; what
+    /// extensions and the tag add to that is let pass, for what others have cut cannot be cut again.
     ///
     /// # Errors
     /// It cannot be sent; it is handed back.
@@ -27,11 +41,21 @@ impl Session {
         sender: SenderId,
         packet: OutgoingPacket,
     ) -> Result<(), SendError<OutgoingPacket>> {
-        self.advance(now);
-        match self.queue_packet(sender, &packet) {
-            Ok(()) => Ok(()),
-            Err(kind) => Err(SendError { kind, refused: packet }),
+        let now = self.advance(now);
+        let (format, sequence) = match self.admit(sender, &packet) {
+            Ok(admitted) => admitted,
+            Err(kind) => return Err(SendError { kind, refused: packet }),
+        };
+        let key = Key(sender.0);
+        if let Some(stream) = self.senders.get_mut(key) {
+            let OutgoingPacket { payload_type, timestamp, marker, extensions, payload, .. } = packet;
+            let timestamp = stream.time(now, format, timestamp);
+            let (prefix, body) = (Bytes::new(), payload);
+            let sent =
+                SentPacket { sequence, timestamp, payload_type, marker, extensions, prefix, body, own: None };
+            self.queue.push_back((key, sent));
         }
+        Ok(())
     }
 
     /// Sends a frame in as many packets as it needs, when they are polled.
@@ -44,8 +68,8 @@ impl Session {
         sender: SenderId,
         frame: OutgoingFrame,
     ) -> Result<(), SendError<OutgoingFrame>> {
-        self.advance(now);
-        match self.queue_frame(sender, &frame) {
+        let now = self.advance(now);
+        match self.queue_frame(now, sender, &frame) {
             Ok(()) => Ok(()),
             Err(kind) => {
                 self.fragments.clear();
@@ -54,35 +78,52 @@ impl Session {
         }
     }
 
-    fn queue_packet(&mut self, sender: SenderId, packet: &OutgoingPacket) -> Result<(), SendErrorKind> {
+    /// What goes with a packet that may be sent; its number counts as used.
+    fn admit(
+        &mut self,
+        sender: SenderId,
+        packet: &OutgoingPacket,
+    ) -> Result<(Format, ExtendedSequence), SendErrorKind> {
         let format = self.sendable(sender, packet.payload_type)?;
-        let key = Key(sender.0);
-        let stream = self.senders.get_mut(key).ok_or(SendErrorKind::UnknownSender)?;
+        let stream = self.senders.get_mut(Key(sender.0)).ok_or(SendErrorKind::UnknownSender)?;
         let section = self.sections.get(&stream.section).ok_or(SendErrorKind::NotSending)?;
-        let header = stream.header_len(&section.section, &packet.extensions);
-        if header + packet.payload.len() + MAX_TAG > self.mtu {
+        let len = stream.header_len(&section.section, &packet.extensions) + packet.payload.len() + MAX_TAG;
+        let most = (self.mtu + SLACK).min(self.mtu.max(LEAST_ROOM));
+        if packet.payload.len() + FIXED_HEADER > self.mtu || len > most {
             return Err(SendErrorKind::TooLong);
         }
         if self.queue.len() >= self.config.max_queued_packets {
             return Err(SendErrorKind::QueueFull);
         }
-        self.queue.push_back((key, stream.packet(packet, format)?));
-        Ok(())
+        let number = packet.sequence.unwrap_or_else(|| stream.next());
+        Ok((format, stream.take(number)?))
     }
 
-    fn queue_frame(&mut self, sender: SenderId, frame: &OutgoingFrame) -> Result<(), SendErrorKind> {
+    fn queue_frame(
+        &mut self,
+        now: Instant,
+        sender: SenderId,
+        frame: &OutgoingFrame,
+    ) -> Result<(), SendErrorKind> {
         let format = self.sendable(sender, frame.payload_type)?;
         let key = Key(sender.0);
         let stream = self.senders.get_mut(key).ok_or(SendErrorKind::UnknownSender)?;
         let section = self.sections.get(&stream.section).ok_or(SendErrorKind::NotSending)?;
         let header = stream.header_len(&section.section, &frame.extensions);
-        let max_len = self.mtu.checked_sub(header + MAX_TAG).ok_or(SendErrorKind::TooLong)?;
-        stream.cut(frame, format, max_len, &mut self.prefixes, &mut self.fragments)?;
-        if self.queue.len() + self.fragments.len() > self.config.max_queued_packets {
+        let max_len = self.mtu.checked_sub(header + MAX_TAG).filter(|len| *len > 0);
+        let max_len = max_len.ok_or(SendErrorKind::TooLong)?;
+        let free = self.config.max_queued_packets.saturating_sub(self.queue.len());
+        // Before it is cut, lest the packetizer count a frame that does not leave.
+        if frame.payload.len().div_ceil(max_len) > free {
             return Err(SendErrorKind::QueueFull);
         }
+        stream.cut(frame, format, max_len, &mut self.prefixes, &mut self.fragments)?;
+        if self.fragments.len() > free {
+            return Err(SendErrorKind::QueueFull);
+        }
+        let timestamp = stream.time(now, format, frame.timestamp);
         for fragment in self.fragments.drain(..) {
-            self.queue.push_back((key, stream.fragment(frame, fragment)?));
+            self.queue.push_back((key, stream.fragment(frame, timestamp, fragment)?));
         }
         stream.counters.frames += 1;
         Ok(())
@@ -102,18 +143,16 @@ impl Session {
         section.section.send_format(payload_type).ok_or(SendErrorKind::UnknownPayloadType)
     }
 
-    /// Appends at most one datagram; returns its length. `max_len` is the room in the caller's buffer, at least 1,500 bytes.
+    /// Appends at most one datagram; returns its length. `max_len` is the room in the caller's buffer, at least 1,500 bytes:
+    /// with less, what is longer stays for the next call, and so does all RTCP when less than the largest datagram fits.
     #[must_use]
     pub fn poll_transmit(&mut self, now: Instant, max_len: usize, out: &mut Vec<u8>) -> Option<usize> {
         let now = self.advance(now);
         self.keys.as_ref()?;
         self.poll_streams(now);
-        // With less room than a datagram may need, only media that fit it leave: what goes before them ends the batch.
-        if max_len < self.mtu {
-            let waits = !self.repairs.is_empty() || self.pending.has_feedback();
-            return if waits { None } else { self.write_media(now, max_len, out) };
-        }
-        if let Some(len) = self.write_control(now, self.mtu, out) {
+        if max_len >= self.mtu
+            && let Some(len) = self.write_control(now, out)
+        {
             return Some(len);
         }
         self.write_repair(now, max_len, out).or_else(|| self.write_media(now, max_len, out))
@@ -121,54 +160,62 @@ impl Session {
 
     /// The next packet that the peer misses.
     fn write_repair(&mut self, now: Instant, max_len: usize, out: &mut Vec<u8>) -> Option<usize> {
-        while let Some((key, number)) = self.repairs.pop_front() {
-            let round_trip = self.round_trip.unwrap_or_default();
-            let Some(stream) = self.senders.get_mut(key) else { continue };
-            let Ok(sent) = stream.cache.request(now, number, round_trip) else { continue };
-            let sent = sent.clone();
-            let Some(section) = self.sections.get(&stream.section) else { continue };
-            // The same bytes again, where retransmissions have no format of their own.
-            let format = section.section.send_format(sent.payload_type);
-            let repair = format.and_then(|format| format.repair).map(|payload_type| {
-                let sequence = stream.next_repair();
-                let header = Header {
-                    marker: sent.marker,
-                    payload_type,
-                    sequence_number: sequence.wire(),
-                    timestamp: sent.timestamp,
-                    ssrc: stream.repair_ssrc,
-                };
-                (header, sequence)
-            });
-            stream.counters.repair_packets += 1;
-            stream.counters.repair_bytes += sent.payload_len() as u64;
-            if let Some(len) = self.write(now, key, &sent, repair, max_len, out) {
-                return Some(len);
+        loop {
+            let (key, sent) = match self.held_repair.take() {
+                Some(held) => held,
+                None => self.next_repair(now)?,
+            };
+            match self.write(now, key, &sent, true, max_len, out) {
+                Written::Sent(len, _) => {
+                    if let Some(stream) = self.senders.get_mut(key) {
+                        stream.sent_repair(sent.payload_len(), len);
+                    }
+                    return Some(len);
+                }
+                Written::NoRoom => {
+                    self.held_repair = Some((key, sent));
+                    return None;
+                }
+                Written::Refused => {}
             }
         }
-        None
+    }
+
+    /// The next packet that was asked for and may be sent again.
+    fn next_repair(&mut self, now: Instant) -> Option<(Key, SentPacket)> {
+        let round_trip = self.round_trip().unwrap_or_default();
+        loop {
+            let (key, number) = self.repairs.pop_front()?;
+            let Some(stream) = self.senders.get_mut(key) else { continue };
+            if let Ok(sent) = stream.cache.request(now, number, round_trip) {
+                return Some((key, sent.clone()));
+            }
+        }
     }
 
     fn write_media(&mut self, now: Instant, max_len: usize, out: &mut Vec<u8>) -> Option<usize> {
-        while let Some((key, sent)) = self.queue.pop_front() {
-            let Some(len) = self.write(now, key, &sent, None, max_len, out) else {
-                // Too long for the rest of a batch, which it does not belong to.
-                if self.senders.get(key).is_some() && max_len < self.mtu {
+        loop {
+            let (key, mut sent) = self.queue.pop_front()?;
+            match self.write(now, key, &sent, false, max_len, out) {
+                Written::Sent(len, own) => {
+                    self.has_sent = true;
+                    if let Some(stream) = self.senders.get_mut(key) {
+                        stream.counters.packets += 1;
+                        stream.counters.payload_bytes += sent.payload_len() as u64;
+                        stream.counters.header_bytes += (len - sent.payload_len()) as u64;
+                        stream.counters.last_packet = Some(now);
+                        sent.own = Some(own);
+                        stream.cache.insert(now, sent.sequence, sent, len);
+                    }
+                    return Some(len);
+                }
+                Written::NoRoom => {
                     self.queue.push_front((key, sent));
                     return None;
                 }
-                continue;
-            };
-            let Some(stream) = self.senders.get_mut(key) else { continue };
-            stream.counters.packets += 1;
-            stream.counters.payload_bytes += sent.payload_len() as u64;
-            stream.counters.last_packet = Some(now);
-            stream.clock = Some((sent.timestamp, now));
-            stream.counters.header_bytes += (len - sent.payload_len()) as u64;
-            stream.cache.insert(now, sent.sequence, sent, len);
-            return Some(len);
+                Written::Refused => {}
+            }
         }
-        None
     }
 
     /// Writes one packet and protects it.
@@ -177,46 +224,59 @@ impl Session {
         now: Instant,
         key: Key,
         sent: &SentPacket,
-        repair: Option<(Header, ExtendedSequence)>,
+        again: bool,
         max_len: usize,
         out: &mut Vec<u8>,
-    ) -> Option<usize> {
+    ) -> Written {
         let ntp = self.ntp(now);
-        let stream = self.senders.get(key)?;
-        let state = self.sections.get(&stream.section)?;
-        if packet::FIXED_HEADER_LEN + sent.payload_len() > max_len {
-            return None;
-        }
-        let (header, index) = repair.unwrap_or_else(|| (media_header(stream, sent), sent.sequence));
+        let Self { senders, sections, keys, history, mtu, .. } = self;
+        let (Some(stream), Some(keys)) = (senders.get(key), keys) else { return Written::Refused };
+        let Some(state) = sections.get(&stream.section) else { return Written::Refused };
+        let format = state.section.send_format(sent.payload_type).filter(|_| again);
+        let repair = format.and_then(|format| format.repair);
+        let (header, index) = match repair {
+            Some(payload_type) => repair_header(stream, sent, payload_type),
+            None => (media_header(stream, sent), sent.sequence),
+        };
+        // The same bytes again where retransmissions have no format of their own: other bytes under the same number would
+        // give the key stream away (RFC 3711, Section 9.1).
+        let before = sent.own.filter(|_| again && repair.is_none());
+        let own = before.unwrap_or_else(|| Own {
+            ntp,
+            transport: history.next_sequence(),
+            // RFC 8852, Section 3.1: until the receiver has surely learnt what the source is.
+            names: !if repair.is_some() { stream.repair_known } else { stream.known },
+        });
         let start = out.len();
-        let own = Own { ntp, transport: self.history.next_sequence(), repair: repair.is_some() };
-        let header_len =
-            packet::write(out, &header, &[], |writer| extensions(writer, stream, state, sent, &own));
+        let header_len = packet::write(out, &header, &[], |writer| {
+            extensions(writer, stream, state, sent, &own, repair.is_some());
+        });
+        let original = if repair.is_some() { ORIGINAL_SEQUENCE } else { 0 };
+        let len = header_len + original + sent.payload_len() + keys.sender.profile().rtp_overhead();
+        if len > max_len {
+            out.truncate(start);
+            // What was queued for a larger path is given up, lest it hold all others back.
+            return if max_len >= LEAST_ROOM.max(*mtu) { Written::Refused } else { Written::NoRoom };
+        }
         if repair.is_some() {
             out.extend_from_slice(&sent.sequence.wire().0.to_be_bytes());
         }
         out.extend_from_slice(&sent.prefix);
         out.extend_from_slice(&sent.body);
-        let Keys { sender, .. } = self.keys.as_mut()?;
-        let fits = out.len() - start + MAX_TAG <= max_len;
-        if !fits || sender.protect_rtp(out, start, header_len, header.ssrc, index).is_err() {
+        if keys.sender.protect_rtp(out, start, header_len, header.ssrc, index).is_err() {
             out.truncate(start);
-            return None;
+            return Written::Refused;
         }
-        let len = out.len() - start;
-        if state.section.extensions.id(Kind::TransportSequence).is_some() {
-            self.history.sent(now, u32::try_from(len).unwrap_or(u32::MAX), header.ssrc);
+        if before.is_none() && state.ids.id(Kind::TransportSequence).is_some() {
+            history.sent(now, u32::try_from(len).unwrap_or(u32::MAX), header.ssrc);
         }
-        Some(len)
+        Written::Sent(len, own)
     }
 }
 
-/// What the session itself says in a packet's extensions.
-struct Own {
-    ntp: NtpTime,
-    transport: SequenceNumber,
-    repair: bool,
-}
+const FIXED_HEADER: usize = 12;
+/// RFC 4588, Section 4.
+const ORIGINAL_SEQUENCE: usize = 2;
 
 fn media_header(stream: &SendStream, sent: &SentPacket) -> Header {
     Header {
@@ -228,22 +288,36 @@ fn media_header(stream: &SendStream, sent: &SentPacket) -> Header {
     }
 }
 
+fn repair_header(
+    stream: &SendStream,
+    sent: &SentPacket,
+    payload_type: crate::PayloadType,
+) -> (Header, ExtendedSequence) {
+    let index = stream.next_repair();
+    let header = Header {
+        payload_type,
+        sequence_number: index.wire(),
+        ssrc: stream.repair_ssrc,
+        ..media_header(stream, sent)
+    };
+    (header, index)
+}
+
 fn extensions(
     writer: &mut Writer<'_>,
     stream: &SendStream,
     state: &SectionState,
     sent: &SentPacket,
     own: &Own,
+    repair: bool,
 ) {
     let ids = &*state.ids;
-    // RFC 8852, Section 3.1: until the receiver has surely learnt what the source is.
-    let known = if own.repair { stream.repair_known } else { stream.known };
-    if !known {
+    if own.names {
         if let Some(mid) = &state.section.mid {
             writer.value(ids, Kind::Mid, mid.as_bytes());
         }
         if let Some(rid) = &stream.rid {
-            let kind = if own.repair { Kind::RepairedRid } else { Kind::Rid };
+            let kind = if repair { Kind::RepairedRid } else { Kind::Rid };
             writer.value(ids, kind, rid.as_bytes());
         }
     }
@@ -251,11 +325,9 @@ fn extensions(
         writer.typed(ids, &AbsSendTime::from_ntp(own.ntp.0));
     }
     writer.value(ids, Kind::TransportSequence, &own.transport.0.to_be_bytes());
-    write_set(writer, ids, &sent.extensions);
-}
-
-fn write_set(writer: &mut Writer<'_>, ids: &crate::extension::Ids, set: &Set) {
-    if !set.is_empty() {
-        writer.set(ids, set);
+    for (kind, value) in &sent.extensions {
+        if super::is_of_media(kind) {
+            writer.value(ids, kind, value);
+        }
     }
 }

@@ -57,21 +57,48 @@ impl Session {
     pub fn set_section(&mut self, now: Instant, id: SectionId, section: Section) {
         self.advance(now);
         let ids = Arc::new(section.extensions.clone());
-        let frames = self.sections.get(&id).and_then(|state| state.frames.clone());
-        self.sections.insert(id, SectionState { section, ids, frames });
-        self.merge_ids();
-        let Some(state) = self.sections.get(&id) else { return };
-        let gone = self
-            .receivers
-            .iter()
-            .filter(|stream| stream.section == id && !state.section.takes(stream.format.payload_type));
-        let gone: Vec<ReceiverId> = gone.map(|stream| stream.id).collect();
+        let before = self.sections.remove(&id);
+        let frames = before.as_ref().and_then(|state| state.frames.clone());
+        let said = |section: &Section| (section.mid.clone(), section.extensions.clone());
+        let same = before.is_some_and(|state| said(&state.section) == said(&section));
         for stream in self.senders.iter_mut().filter(|stream| stream.section == id) {
-            stream.format = stream.format.and_then(|format| state.section.send_format(format.payload_type));
+            stream.format = stream.format.and_then(|format| section.send_format(format.payload_type));
+            // What was sent can be sent again as it was, or not at all.
+            if !same {
+                stream.cache.clear();
+            }
+        }
+        let mut gone = Vec::new();
+        for stream in self.receivers.iter_mut().filter(|stream| stream.section == id) {
+            match section.receive_format(stream.format.payload_type) {
+                Some((format, false)) => stream.set_format(format),
+                Some((_, true)) | None => gone.push(stream.id),
+            }
         }
         for receiver in gone {
             self.end_receiver(receiver);
         }
+        for source in &section.sources {
+            if let (Some(Route::Media(key)), Some(repair)) = (self.demux.route(source.ssrc), source.repair) {
+                self.learn_repair(key, repair);
+            }
+        }
+        self.sections.insert(id, SectionState { section, ids, frames });
+        self.merge_ids();
+    }
+
+    /// The source of a stream's retransmissions is known.
+    pub(super) fn learn_repair(&mut self, key: Key, repair: Ssrc) {
+        let Some(stream) = self.receivers.get_mut(key) else { return };
+        if self.demux.route(repair).is_some() {
+            return;
+        }
+        if let Some(before) = stream.repair_ssrc.replace(repair)
+            && self.demux.route(before) == Some(Route::Repair(key))
+        {
+            self.demux.remove(before);
+        }
+        self.demux.insert(repair, Route::Repair(key));
     }
 
     /// Takes a section away, and its streams with it.
@@ -95,6 +122,10 @@ impl Session {
     /// through in either case. Default not.
     pub fn set_frames(&mut self, id: SectionId, frames: Option<JitterConfig>) {
         let Some(state) = self.sections.get_mut(&id) else { return };
+        // The same again leaves what waits as it is.
+        if state.frames == frames {
+            return;
+        }
         state.frames = frames;
         for stream in self.receivers.iter_mut().filter(|stream| stream.section == id) {
             stream.jitter = state.frames.clone().map(|config| Box::new(JitterBuffer::new(stream.id, config)));
@@ -125,7 +156,8 @@ impl Session {
             self.ours.remove(&ssrc);
         }
         self.queue.retain(|(key, _)| key.0 != sender.0);
-        if stream.clock.is_some() && self.pending.goodbyes.len() < MAX_GOODBYES {
+        self.has_sent = self.senders.iter().any(|stream| stream.counters.last_packet.is_some());
+        if stream.counters.last_packet.is_some() && self.pending.goodbyes.len() < MAX_GOODBYES {
             self.pending.goodbyes.push(stream.ssrc);
         }
     }
@@ -141,9 +173,8 @@ impl Session {
     fn draw_sources(&mut self) -> (Ssrc, Ssrc) {
         let mut draw = |other: Option<Ssrc>| loop {
             let ssrc = Ssrc(self.random.next_u32());
-            let taken =
-                self.ours.contains_key(&ssrc) || self.demux.route(ssrc).is_some() || other == Some(ssrc);
-            if !taken {
+            let taken = self.ours.contains_key(&ssrc) || self.demux.route(ssrc).is_some();
+            if !taken && other != Some(ssrc) && ssrc != self.reporter {
                 return ssrc;
             }
         };
@@ -155,7 +186,10 @@ impl Session {
         let mut merged = Ids::default();
         for state in self.sections.values() {
             for (kind, id) in state.section.extensions.iter() {
-                merged.set(kind, id);
+                // They should be the same in all sections. Where not, the first counts until the section is known.
+                if merged.id(kind).is_none() {
+                    merged.set(kind, id);
+                }
             }
         }
         self.demux.ids = Arc::new(merged);
@@ -169,7 +203,7 @@ impl Session {
                 self.demux.remove(ssrc);
             }
         }
-        self.events.push_back(Event::ReceiverEnded { receiver, section: stream.section });
+        self.tell(Event::ReceiverEnded { receiver, section: stream.section });
     }
 
     /// Ends what has been silent for too long.

@@ -8,6 +8,7 @@ use crate::stream::RemoteReport;
 use crate::stream::nack::NackCounters;
 use crate::stream::{ReceiverId, SectionId, SenderId};
 use crate::{PayloadType, Ssrc};
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 /// What a session counts beside its streams.
@@ -61,6 +62,8 @@ pub struct SenderStats {
     pub payload_type: Option<PayloadType>,
     /// The same.
     pub codec: Option<Codec>,
+    /// Ticks of its timestamp in a second.
+    pub clock_rate: Option<NonZeroU32>,
     /// Packets, retransmissions left out.
     pub packets: u64,
     /// Bytes of their payloads.
@@ -71,6 +74,8 @@ pub struct SenderStats {
     pub repair_packets: u64,
     /// Bytes of their payloads.
     pub repair_bytes: u64,
+    /// Bytes of their headers and tags.
+    pub repair_header_bytes: u64,
     /// Frames cut into packets.
     pub frames: u64,
     /// NACK packets that came.
@@ -103,7 +108,7 @@ pub struct ReceiverStats {
     pub packets: u64,
     /// Bytes of their payloads.
     pub payload_bytes: u64,
-    /// Bytes of their headers.
+    /// Bytes of their headers, padding and tags.
     pub header_bytes: u64,
     /// Packets lost on the way, as RFC 3550 counts them: retransmissions do not bring them back.
     pub lost: i64,
@@ -117,6 +122,8 @@ pub struct ReceiverStats {
     pub repair_packets: u64,
     /// Bytes of their payloads.
     pub repair_bytes: u64,
+    /// Bytes of their headers, padding and tags.
+    pub repair_header_bytes: u64,
     /// Frames put together.
     pub frames: u64,
     /// Key frames among them.
@@ -162,7 +169,7 @@ impl Session {
             dropped_frames: self.counters.dropped_frames,
             dropped_repairs: self.counters.dropped_repairs,
             queued_packets: self.queue.len() + self.repairs.len(),
-            round_trip: self.round_trip,
+            round_trip: self.round_trip(),
             discards: self.counters.discards,
         }
     }
@@ -179,11 +186,13 @@ impl Session {
                 active: stream.active,
                 payload_type: stream.format.map(|format| format.payload_type),
                 codec: stream.format.map(|format| format.codec),
+                clock_rate: stream.format.map(|format| format.clock_rate),
                 packets: counters.packets,
                 payload_bytes: counters.payload_bytes,
                 header_bytes: counters.header_bytes,
                 repair_packets: counters.repair_packets,
                 repair_bytes: counters.repair_bytes,
+                repair_header_bytes: counters.repair_header_bytes,
                 frames: counters.frames,
                 nacks: counters.nacks,
                 plis: counters.plis,
@@ -214,6 +223,7 @@ impl Session {
                 repaired_packets: counters.repaired_packets,
                 repair_packets: counters.repair_packets,
                 repair_bytes: counters.repair_bytes,
+                repair_header_bytes: counters.repair_header_bytes,
                 frames: counters.frames,
                 key_frames: counters.key_frames,
                 nacks: counters.nacks,

@@ -24,7 +24,9 @@ pub(crate) struct ReceiveStream {
     /// The format of the newest packet.
     pub(crate) format: Format,
     pub(crate) reception: Reception,
-    /// What came, by either way.
+    /// Its first packet.
+    first: ExtendedSequence,
+    /// What came, by either way: numbers plus one, so that the window begins before the first.
     had: ReplayWindow<17>,
     timestamp: ExtendedTimestamp,
     pub(crate) nack: Option<Box<Nack>>,
@@ -35,7 +37,9 @@ pub(crate) struct ReceiveStream {
     pub(crate) counters: ReceiveCounters,
     /// When a packet came last.
     pub(crate) last_arrival: Instant,
-    /// Whether it sent since our last report but one.
+    /// Whether packets came that no report has told of.
+    pub(crate) heard: bool,
+    /// Whether it had its turn in this round of reports.
     pub(crate) reported: bool,
 }
 
@@ -58,6 +62,7 @@ pub(crate) struct ReceiveCounters {
     pub(crate) repaired_packets: u64,
     pub(crate) repair_packets: u64,
     pub(crate) repair_bytes: u64,
+    pub(crate) repair_header_bytes: u64,
     pub(crate) duplicates: u64,
     pub(crate) frames: u64,
     pub(crate) key_frames: u64,
@@ -83,9 +88,6 @@ pub(crate) struct First {
 impl ReceiveStream {
     pub(crate) fn new(first: First) -> Self {
         let First { id, section, ssrc, rid, repair_ssrc, format, sequence, timestamp, arrival } = first;
-        // Far below: whatever comes is newer.
-        let mut had = ReplayWindow::new(0);
-        had.note(sequence.0.saturating_sub(1));
         Self {
             id,
             section,
@@ -94,7 +96,8 @@ impl ReceiveStream {
             repair_ssrc,
             format,
             reception: Reception::new(format.clock_rate.get(), sequence),
-            had,
+            first: sequence,
+            had: ReplayWindow::new(0),
             timestamp: ExtendedTimestamp::first(timestamp),
             nack: None,
             jitter: None,
@@ -103,6 +106,7 @@ impl ReceiveStream {
             clock: ClockMapping::new(format.clock_rate),
             counters: ReceiveCounters::default(),
             last_arrival: arrival,
+            heard: true,
             reported: false,
         }
     }
@@ -126,9 +130,10 @@ impl ReceiveStream {
 
     /// Notes a packet; `false` when it was there before.
     pub(crate) fn admit(&mut self, sequence: ExtendedSequence) -> bool {
-        match self.had.judge(sequence.0) {
+        let place = sequence.add(1).0;
+        match self.had.judge(place) {
             Verdict::New => {
-                self.had.note(sequence.0);
+                self.had.note(place);
                 true
             }
             Verdict::Seen | Verdict::Old => {
@@ -138,9 +143,31 @@ impl ReceiveStream {
         }
     }
 
-    /// Whether a packet has not come by either way.
+    /// Whether a packet has not come by either way, although later ones have.
     pub(crate) fn misses(&self, sequence: ExtendedSequence) -> bool {
-        self.had.judge(sequence.0) == Verdict::New
+        let place = sequence.add(1).0;
+        sequence >= self.first && place < self.had.highest() && self.had.judge(place) == Verdict::New
+    }
+
+    /// Whether a packet may be one of those sent of late: it is among the last that came, or lies shortly before or after.
+    pub(crate) fn may_have(&self, sequence: ExtendedSequence) -> bool {
+        let place = sequence.add(1).0;
+        place <= self.had.highest() + FURTHEST_AHEAD && self.had.judge(place) != Verdict::Old
+    }
+
+    /// A key frame is needed. Who takes no requests is not asked.
+    pub(crate) fn request_key_frame(&mut self, now: Instant) {
+        if self.format.feedback.pli || self.format.feedback.fir {
+            self.key_frames.request(now);
+        }
+    }
+
+    /// The path's round trip was measured.
+    pub(crate) fn set_round_trip(&mut self, round_trip: Duration) {
+        self.key_frames.set_round_trip(round_trip);
+        if let Some(nack) = &mut self.nack {
+            nack.set_round_trip(round_trip);
+        }
     }
 
     /// A key frame that begins answers what was asked for.
@@ -170,15 +197,17 @@ impl ReceiveStream {
         sequence: ExtendedSequence,
         now: Instant,
         repaired: bool,
+        config: &NackConfig,
         round_trip: Option<Duration>,
     ) {
         if !self.format.feedback.nack {
             return;
         }
-        let nack = self.nack.get_or_insert_with(|| Box::new(Nack::new(NackConfig::default())));
-        if let Some(round_trip) = round_trip {
-            nack.set_round_trip(round_trip);
-        }
+        let nack = self.nack.get_or_insert_with(|| {
+            let mut nack = Nack::new(config.clone());
+            round_trip.into_iter().for_each(|round_trip| nack.set_round_trip(round_trip));
+            Box::new(nack)
+        });
         nack.received(sequence, now, repaired);
     }
 
@@ -198,8 +227,9 @@ impl ReceiveStream {
         [nack, jitter, self.key_frames.deadline()].into_iter().flatten().min()
     }
 
-    /// What a report says of it.
+    /// What a report says of it, which is sent now.
     pub(crate) fn report(&mut self, now: Instant) -> ReportBlock {
+        (self.heard, self.reported) = (false, true);
         let report = self.reception.report();
         let last = self.sender_report;
         ReportBlock {
@@ -215,3 +245,6 @@ impl ReceiveStream {
         }
     }
 }
+
+/// How far ahead of what came a retransmission may be, when the packet itself and those after it are lost or late.
+const FURTHEST_AHEAD: u64 = 512;

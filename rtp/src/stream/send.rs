@@ -2,15 +2,17 @@
 
 use super::cache::{Cache, CacheConfig};
 use super::key_frame::KeyFrameDemands;
-use super::{OutgoingFrame, OutgoingPacket, SectionId, SenderId};
-use crate::codec::{Fragment, Packetizer};
+use super::{OutgoingFrame, SectionId, SenderId};
+use crate::codec::{Codec, Fragment, Packetizer};
 use crate::event::SendErrorKind;
 use crate::extension::{Kind, Set};
+use crate::rtcp::NtpTime;
 use crate::section::{Format, Section};
 use crate::srtp::replay::{ReplayWindow, Verdict};
-use crate::{ExtendedSequence, PayloadType, Ssrc, Timestamp};
+use crate::{ExtendedSequence, PayloadType, SequenceNumber, Ssrc, Timestamp};
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 /// The sending half of one encoding.
@@ -30,7 +32,7 @@ pub(crate) struct SendStream {
     offset: Timestamp,
     /// The application's numbers in use: none comes twice, as SRTP's key stream must not.
     used: Option<ReplayWindow<3>>,
-    packetizer: Option<(PayloadType, Packetizer)>,
+    packetizer: Option<(PayloadType, Codec, Packetizer)>,
     random: u16,
     pub(crate) cache: Cache<SentPacket>,
     repair_next: ExtendedSequence,
@@ -40,8 +42,10 @@ pub(crate) struct SendStream {
     pub(crate) known: bool,
     pub(crate) repair_known: bool,
     pub(crate) counters: SendCounters,
-    /// The last timestamp, and when it was sent.
-    pub(crate) clock: Option<(Timestamp, Instant)>,
+    /// The last timestamp, and when it was first given.
+    clock: Option<(Timestamp, Instant)>,
+    /// Whether it had its turn in this round of reports.
+    pub(crate) reported: bool,
 }
 
 /// What a sender counts.
@@ -52,6 +56,7 @@ pub(crate) struct SendCounters {
     pub(crate) payload_bytes: u64,
     pub(crate) repair_packets: u64,
     pub(crate) repair_bytes: u64,
+    pub(crate) repair_header_bytes: u64,
     pub(crate) frames: u64,
     pub(crate) nacks: u64,
     pub(crate) plis: u64,
@@ -80,7 +85,7 @@ pub struct RemoteReport {
 }
 
 /// A packet as it was sent, or waits to be: its payload is shared with whoever made it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct SentPacket {
     pub(crate) sequence: ExtendedSequence,
     pub(crate) timestamp: Timestamp,
@@ -89,6 +94,26 @@ pub(crate) struct SentPacket {
     pub(crate) extensions: Set,
     pub(crate) prefix: Bytes,
     pub(crate) body: Bytes,
+    /// What the session said in it, once it was sent.
+    pub(crate) own: Option<Own>,
+}
+
+/// What the session itself says in a packet's extensions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Own {
+    pub(crate) ntp: NtpTime,
+    pub(crate) transport: SequenceNumber,
+    /// Whether the packet says what its source is.
+    pub(crate) names: bool,
+}
+
+impl fmt::Debug for SentPacket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SentPacket")
+            .field("sequence", &self.sequence)
+            .field("payload", &self.payload_len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl SentPacket {
@@ -134,6 +159,7 @@ impl SendStream {
             repair_known: false,
             counters: SendCounters::default(),
             clock: None,
+            reported: false,
         }
     }
 
@@ -143,7 +169,7 @@ impl SendStream {
     }
 
     /// Takes a number of the application's, once.
-    fn take(&mut self, number: u64) -> Result<ExtendedSequence, SendErrorKind> {
+    pub(crate) fn take(&mut self, number: u64) -> Result<ExtendedSequence, SendErrorKind> {
         let next = self.next();
         match &mut self.used {
             // The receiver guesses the roll-over counter: a leap of more than half a cycle would mislead it.
@@ -155,23 +181,15 @@ impl SendStream {
         Ok(self.first.add(number))
     }
 
-    /// A packet of the application's.
-    pub(crate) fn packet(
-        &mut self,
-        packet: &OutgoingPacket,
-        format: Format,
-    ) -> Result<SentPacket, SendErrorKind> {
-        let sequence = self.take(packet.sequence.unwrap_or_else(|| self.next()))?;
+    /// The wire's time for one of the application's, whose media is sent at `now`.
+    pub(crate) fn time(&mut self, now: Instant, format: Format, timestamp: u32) -> Timestamp {
         self.format = Some(format);
-        Ok(SentPacket {
-            sequence,
-            timestamp: self.offset.add(packet.timestamp),
-            payload_type: packet.payload_type,
-            marker: packet.marker,
-            extensions: packet.extensions.clone(),
-            prefix: Bytes::new(),
-            body: packet.payload.clone(),
-        })
+        let timestamp = self.offset.add(timestamp);
+        // All packets of a picture have its time: that of the first counts.
+        if self.clock.is_none_or(|(last, _)| last != timestamp) {
+            self.clock = Some((timestamp, now));
+        }
+        timestamp
     }
 
     /// Cuts a frame; its fragments then come as packets by [`fragment`](Self::fragment).
@@ -183,37 +201,46 @@ impl SendStream {
         prefixes: &mut BytesMut,
         out: &mut VecDeque<Fragment>,
     ) -> Result<(), SendErrorKind> {
-        let fits = self.packetizer.take().filter(|(payload_type, _)| *payload_type == format.payload_type);
+        let Format { payload_type, codec, .. } = format;
+        let fits = self.packetizer.take().filter(|(of, coded, _)| *of == payload_type && *coded == codec);
         let mut packetizer =
-            fits.map_or_else(|| Packetizer::new(format.codec, self.random), |(_, packetizer)| packetizer);
+            fits.map_or_else(|| Packetizer::new(codec, self.random), |(_, _, packetizer)| packetizer);
         let cut = packetizer.packetize(&frame.payload, frame.layers, max_len, prefixes, out);
-        self.packetizer = Some((format.payload_type, packetizer));
-        self.format = Some(format);
+        self.packetizer = Some((payload_type, codec, packetizer));
         cut.map_err(SendErrorKind::Frame)
     }
 
     pub(crate) fn fragment(
         &mut self,
         frame: &OutgoingFrame,
+        timestamp: Timestamp,
         fragment: Fragment,
     ) -> Result<SentPacket, SendErrorKind> {
         let Fragment { prefix, body, last } = fragment;
         let video = self.format.is_some_and(|format| format.codec.is_video());
         Ok(SentPacket {
             sequence: self.take(self.next())?,
-            timestamp: self.offset.add(frame.timestamp),
+            timestamp,
             payload_type: frame.payload_type,
             marker: last && video,
             extensions: if last { frame.extensions.clone() } else { Set::default() },
             prefix,
             body,
+            own: None,
         })
     }
 
-    pub(crate) fn next_repair(&mut self) -> ExtendedSequence {
-        let next = self.repair_next;
-        self.repair_next = next.add(1);
-        next
+    /// The number of the next retransmission.
+    pub(crate) fn next_repair(&self) -> ExtendedSequence {
+        self.repair_next
+    }
+
+    /// A retransmission has left.
+    pub(crate) fn sent_repair(&mut self, payload_len: usize, len: usize) {
+        self.repair_next = self.repair_next.add(1);
+        self.counters.repair_packets += 1;
+        self.counters.repair_bytes += payload_len as u64;
+        self.counters.repair_header_bytes += (len - payload_len) as u64;
     }
 
     /// The media's time at `now`, which lies after the last packet's.

@@ -1,7 +1,29 @@
-//! Counters and gauges of a connection.
+//! Counters and gauges of a connection: its own and its layers', and the browser's statistics.
+//!
+//! The browser's are in the words of the W3C's [Identifiers for WebRTC's Statistics API](https://www.w3.org/TR/webrtc-stats/),
+//! each kind with a call of its own that hands out `Copy` structs; nothing is allocated. What an entry belongs to is told by
+//! the identifiers of this crate (`SenderId`, `ReceiverId`, `TransceiverId`, `PairId`, `ChannelId`). There is one transport, so
+//! `transportId` is left out, and so is what only a capturer, encoder, decoder or player knows: frame sizes and rates,
+//! `frames_decoded`, `key_frames_decoded`, `quality_limitation_*`, audio levels, play-out and jitter-buffer times. Left out too
+//! is what no layer measures yet: the round trip of a peer that only sends (it needs RFC 3611's DLRR), `packets_received` at
+//! the peer, packets and bytes of a single candidate pair, the available bitrates.
+
+mod channel;
+mod codec;
+mod inbound;
+mod outbound;
+mod transport;
+
+pub use channel::DataChannelStats;
+pub use codec::{CodecStats, CodecType, MimeType};
+pub use inbound::{InboundRtpStats, RemoteOutboundRtpStats};
+pub use outbound::{OutboundRtpStats, RemoteInboundRtpStats};
+pub use transport::{CandidatePairStats, CertificateStats, DtlsTransportState, TransportStats};
 
 use crate::event::Discard;
 use crate::peer_connection::{PeerConnection, Security};
+use duologue_rtp::codec::Codec;
+use duologue_sdp::jsep::TrackKind;
 use std::time::Duration;
 
 /// Counters since the start and the present measures, of the connection and of its layers.
@@ -24,6 +46,8 @@ pub struct Stats {
     pub dtls: Option<duologue_dtls::Stats>,
     /// The SCTP association's counters.
     pub sctp: duologue_sctp::Stats,
+    /// The RTP session's counters.
+    pub rtp: duologue_rtp::Stats,
     discards: [u64; Discard::COUNT],
 }
 
@@ -77,7 +101,13 @@ impl PeerConnection {
                 Security::Handshaking(dtls) | Security::Established { dtls, .. } => Some(dtls.stats()),
             },
             sctp: self.channels.stats(),
+            rtp: self.media.session.stats(),
             discards,
         }
     }
+}
+
+/// What a stream of this codec carries.
+fn kind_of(codec: Codec) -> TrackKind {
+    if codec.is_video() { TrackKind::Video } else { TrackKind::Audio }
 }
