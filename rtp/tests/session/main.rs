@@ -1,0 +1,11 @@
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a failing test panics; numbers are cut to patterns"
+)]
+//! Two sessions, directly connected over a simulated network.
+
+mod repair;
+mod smoke;
+mod support;
