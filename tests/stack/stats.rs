@@ -1,5 +1,5 @@
 //! The browser's statistics: both sides count the same, and what was sent and received.
-use crate::stats_call::{MediaCall, STEP, send, step};
+use crate::stats_call::{MediaCall, STEP, send, step, take_all};
 use crate::support::{ALICE, BOB, Call, Setup};
 use duologue::ice::{PairPhase, Role, State};
 use duologue::rtp::stream::JitterConfig;
@@ -96,6 +96,7 @@ fn a_connection_that_has_not_begun_has_no_streams_pairs_or_agreements() {
     assert_eq!(peer.candidate_pairs().count() + peer.data_channel_stats().count(), 0);
     assert_eq!(peer.certificates().filter(|one| !one.remote).count(), 1);
     assert_eq!(peer.certificates().filter(|one| one.remote).count(), 0);
+    assert_eq!(take_all(peer), 1, "our certificate alone");
 }
 
 #[test]
