@@ -13,7 +13,8 @@ use duologue_rtp::rtcp::NtpTime;
 use duologue_rtp::srtp::{self, AesKey, MasterKey, Profile, RUST_CRYPTO};
 use duologue_rtp::stream::{Frame, JitterConfig, OutgoingFrame, ReceiverId, SectionId, SenderId};
 use duologue_rtp::{
-    Config, Discard, Event, Format, PayloadType, ReceiverStats, Section, SenderInit, SenderStats, Session, Ssrc,
+    Config, Discard, Event, Format, PayloadType, ReceiverStats, Section, SenderInit, SenderStats, Session,
+    Ssrc,
 };
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
