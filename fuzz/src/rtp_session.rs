@@ -18,11 +18,13 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, Arbitrary)]
 enum Op {
-    Packet {
+    /// Several packets, the first after a gap.
+    Packets {
         who: bool,
         sender: u8,
         format: u8,
-        sequence: Option<u16>,
+        count: u8,
+        gap: u8,
         len: u16,
     },
     Frame {
@@ -79,7 +81,8 @@ enum Op {
     Section {
         who: bool,
         section: u8,
-        present: bool,
+        /// Zero takes it away.
+        present: u8,
         frames: bool,
     },
     SetMtu {
@@ -91,6 +94,8 @@ enum Op {
 struct Peer {
     session: Session,
     senders: Vec<SenderId>,
+    /// Packets sent, by any sender; a hundred more than there were.
+    sent: u64,
     receivers: Vec<ReceiverId>,
     /// Datagrams on their way to the other peer.
     wire: Vec<Vec<u8>>,
@@ -180,7 +185,7 @@ impl World {
             session.set_section(now, id(0), section(0));
             let senders = vec![session.add_sender(now, id(0), SenderInit::default())];
             let (receivers, wire) = (Vec::new(), Vec::new());
-            Peer { session, senders, receivers, wire, handed_out: BTreeSet::new() }
+            Peer { session, senders, sent: 100, receivers, wire, handed_out: BTreeSet::new() }
         };
         Self { peers: [peer(1), peer(2)], now, changed: false }
     }
@@ -193,13 +198,18 @@ impl World {
     fn apply(&mut self, op: &Op) {
         let now = self.now;
         match *op {
-            Op::Packet { who, sender, format, sequence, len } => {
+            Op::Packets { who, sender, format, count, gap, len } => {
                 let peer = self.pair(who).0;
                 let Some(sender) = peer.pick(sender) else { return };
                 let payload = Bytes::from(vec![7; usize::from(len % 1300)]);
-                let mut packet = OutgoingPacket::new(payload_type(format), u32::from(len), payload);
-                packet.sequence = sequence.map(u64::from);
-                let _ = peer.session.send_rtp(now, sender, packet);
+                // Most follow each other; the others leave numbers out, or use them again.
+                let sequence = (gap > 200).then(|| peer.sent + u64::from(gap) - 210);
+                for number in 0..u64::from(count % 16) {
+                    let mut packet =
+                        OutgoingPacket::new(payload_type(format), u32::from(len), payload.clone());
+                    packet.sequence = sequence.map(|first| first + number);
+                    peer.sent += u64::from(peer.session.send_rtp(now, sender, packet).is_ok());
+                }
             }
             Op::Frame { who, sender, format, first, len } => {
                 let peer = self.pair(who).0;
@@ -263,7 +273,7 @@ impl World {
             }
             Op::Section { who, section: number, present, frames } => {
                 let session = &mut self.pair(who).0.session;
-                if present {
+                if present != 0 {
                     session.set_section(now, id(number), section(number % 3));
                     session.set_frames(id(number), frames.then(JitterConfig::default));
                 } else {
