@@ -14,8 +14,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 const DELAY: Duration = Duration::from_millis(10);
 
+/// From now on packets are lost and late by chance.
 fn lossy(call: &mut Call, loss: f64) {
-    let up = Link { delay: DELAY, loss: Loss::Random(loss), ..Link::default() };
+    let jitter = Duration::from_millis(3);
+    let up = Link { delay: DELAY, jitter, loss: Loss::Random(loss), ..Link::default() };
     for cable in call.cables {
         call.network.set_links(cable, up.clone(), Link::default());
     }
@@ -331,6 +333,7 @@ fn under_loss_the_peers_reports_agree_with_the_counts_and_repair_shows_on_both_s
         let got = inbound(other, kind);
         let lost = u64::try_from(got.packets_lost).unwrap();
         assert_eq!(told.packets_lost, got.packets_lost);
+        assert!((0.0002..0.01).contains(&got.jitter), "{got:?}");
         assert!(near(told.jitter, got.jitter, 1e-4), "{} {}", told.jitter, got.jitter);
         assert_eq!(got.packets_received - got.retransmitted_packets_received + lost, first);
         assert!(lost * 100 > first && lost * 10 < first, "{lost} of {first}");
