@@ -13,6 +13,7 @@ pub mod nal_units;
 pub mod payloads;
 pub mod peer_connection;
 pub mod rtp_packet;
+pub mod rtp_session;
 pub mod rtcp;
 pub mod sctp_association;
 pub mod sctp_packet;

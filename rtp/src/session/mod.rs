@@ -244,8 +244,12 @@ impl Session {
     /// more than twice the receivers, one for each sender, and one.
     fn tell(&mut self, event: Event) {
         let same = |other: &Event| match (event, *other) {
-            (Event::ReceiverEnded { receiver, .. }, Event::ReceiverAdded { receiver: other, .. }) => receiver == other,
-            (Event::KeyFrameRequest { sender, .. }, Event::KeyFrameRequest { sender: other, .. }) => sender == other,
+            (Event::ReceiverEnded { receiver, .. }, Event::ReceiverAdded { receiver: other, .. }) => {
+                receiver == other
+            }
+            (Event::KeyFrameRequest { sender, .. }, Event::KeyFrameRequest { sender: other, .. }) => {
+                sender == other
+            }
             _ => false,
         };
         let Some(at) = self.events.iter().position(same) else { return self.events.push_back(event) };

@@ -6,6 +6,9 @@
 )]
 //! Two sessions, directly connected over a simulated network.
 
+mod contract;
+mod long_call;
 mod repair;
 mod smoke;
+mod streams;
 mod support;
