@@ -12,6 +12,7 @@ pub mod ice_grammar;
 pub mod nal_units;
 pub mod payloads;
 pub mod peer_connection;
+pub mod rtp_packet;
 pub mod rtcp;
 pub mod rtp_packet;
 pub mod rtp_session;

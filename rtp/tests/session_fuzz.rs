@@ -1,5 +1,10 @@
 //! The fuzz target's body over its corpus, and over generated inputs.
-#![expect(unreachable_pub, clippy::indexing_slicing, reason = "bodies of fuzz targets")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    unreachable_pub,
+    reason = "bodies of fuzz targets"
+)]
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -11,16 +16,12 @@ mod rtp_session;
 
 #[test]
 fn the_corpus_holds() {
-    for input in corpus::corpus("rtp_session") {
-        rtp_session::run(&input);
-    }
+    corpus::corpus("rtp_session").iter().for_each(|input| rtp_session::run(input));
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
-
     #[test]
-    fn generated_inputs_hold(data in vec(any::<u8>(), 0..1500)) {
+    fn generated_inputs_hold(data in vec(any::<u8>(), 0..3000)) {
         rtp_session::run(&data);
     }
 }
