@@ -1,0 +1,25 @@
+// ffmpeg and ffprobe as judges of files.
+
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** Decodes all of a file: what ffmpeg complains of, the frames that ffprobe counts, the codec and the length in seconds. */
+export async function judge(file) {
+  const [{ stdout, stderr }, { stderr: complaints }] = await Promise.all([
+    run('ffprobe', [
+      ...['-v', 'error', '-count_frames', '-of', 'json'],
+      ...['-show_entries', 'stream=codec_name,nb_read_frames,duration,width,height', file],
+    ]),
+    run('ffmpeg', ['-v', 'error', '-i', file, '-f', 'null', '-']),
+  ]);
+  const [stream] = JSON.parse(stdout).streams;
+  return {
+    complaints: stderr + complaints,
+    codec: stream.codec_name,
+    frames: Number(stream.nb_read_frames),
+    seconds: Number(stream.duration),
+    size: stream.width ? `${stream.width}x${stream.height}` : null,
+  };
+}
