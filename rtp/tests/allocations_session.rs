@@ -66,7 +66,11 @@ impl Work {
         let time = self.turn * 3000;
         if whole {
             session
-                .send_frame(self.now, self.sender, OutgoingFrame::new(VP8, time, picture.clone()))
+                .send_frame(
+                    self.now,
+                    self.sender,
+                    OutgoingFrame::new(VP8, time, self.pictures[which].clone()),
+                )
                 .unwrap();
         } else {
             for part in 0..5 {

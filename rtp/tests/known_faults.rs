@@ -32,6 +32,12 @@ fn receiver(network: &Network) -> Peer {
     peer
 }
 
+fn bye(forge: &mut Forge, sources: &[Ssrc]) -> Vec<u8> {
+    forge.rtcp(|out| {
+        rtcp::Bye::write(out, sources.iter().copied(), b"");
+    })
+}
+
 /// All that can be seen of a session, but what it discarded.
 fn state(session: &Session) -> String {
     let stats = session.stats();
@@ -110,9 +116,7 @@ fn what_is_cut_or_changed_in_one_bit_is_refused_and_changes_nothing() {
     let before = state(&peer.session);
     let rtp = forge.rtp(1, VP8, 1, &[MID], &payload);
     let other = forge.rtp(2, VP8, 1, &[MID], &payload);
-    let bye = forge.rtcp(|out| {
- let _ = rtcp::Bye::write(out, iter::once(Ssrc(1)), b"");
-});
+    let bye = bye(&mut forge, &[Ssrc(1)]);
     let mut tries = 0;
     let mut refused = |peer: &mut Peer, bytes: &[u8]| {
         tries += 2;
@@ -152,9 +156,7 @@ fn no_deadline_lies_in_the_past_although_nothing_can_be_sent() {
         peer.take(now, &mut forge.rtp(1, VP8, turn * 3, &said, &payload));
         if turn == 2000 {
             // Whose arrivals are not told yet, and never will be as a receiver's.
-            peer.take(now, &mut forge.rtcp(|out| {
- let _ = rtcp::Bye::write(out, iter::once(Ssrc(1)), b""));
-});
+            peer.take(now, &mut bye(&mut forge, &[Ssrc(1)]));
         }
         let end = now + MS * 7;
         let mut turns = 0;
@@ -196,9 +198,7 @@ fn media_before_keys_is_discarded_and_counted() {
     session.set_section(now, VIDEO, video());
     let mut forge = Forge::new();
     let mut packet = forge.rtp(1, VP8, 0, &[MID], b"\x10\x10...");
-    let mut bye = forge.rtcp(|out| {
- let _ = rtcp::Bye::write(out, iter::once(Ssrc(1)), b"");
-});
+    let mut bye = bye(&mut forge, &[Ssrc(1)]);
     assert_eq!(session.handle_rtp(now, now, false, &mut packet.clone()).unwrap_err(), Discard::NoKeys);
     assert_eq!(session.handle_rtcp(now, &mut bye), Err(Discard::NoKeys));
     assert_eq!((session.stats().discarded(Discard::NoKeys), session.poll_timeout()), (2, None));
@@ -252,7 +252,8 @@ fn a_storm_of_requests_for_key_frames_is_told_ten_times_a_second_and_once_to_the
         let mut storm = forge.rtcp(|out| {
             for _ in 0..20 {
                 rtcp::Pli { sender: Ssrc(turn), media: ssrc }.write(out);
-                let entries = (0..9).map(|number| FirEntry { ssrc, sequence: (turn as u8).wrapping_add(number) });
+                let entries =
+                    (0..9).map(|number| FirEntry { ssrc, sequence: (turn as u8).wrapping_add(number) });
                 rtcp::Fir::write(out, Ssrc(turn), entries, 200);
             }
         });
@@ -274,17 +275,13 @@ fn a_goodbye_for_others_ends_none_of_ours_and_none_is_told_endlessly() {
     let now = network.now();
     let stats = peer.sender(sender);
     let sources = [stats.ssrc, stats.repair_ssrc, Ssrc(99)];
-    peer.take(now, &mut forge.rtcp(|out| {
- let _ = rtcp::Bye::write(out, sources.into_iter(), b""));
-});
+    peer.take(now, &mut bye(&mut forge, &sources));
     assert_eq!(peer.session.senders().count(), 1);
     // Come and gone, over and over, while nobody looks.
     for index in 0..5000 {
         let mut hello = forge.rtp(1, VP8, index, &[MID], &[0x10, 0x10, 0, 0]);
         peer.session.handle_rtp(now, now, false, &mut hello).unwrap();
-        let mut bye = forge.rtcp(|out| {
- let _ = rtcp::Bye::write(out, iter::once(Ssrc(1)), b"");
-});
+        let mut bye = bye(&mut forge, &[Ssrc(1)]);
         peer.session.handle_rtcp(now, &mut bye).unwrap();
     }
     assert!(iter::from_fn(|| peer.session.poll_event()).count() <= 2);
@@ -317,8 +314,8 @@ fn reports_of_what_is_not_true_change_neither_the_clock_nor_the_round_trip() {
         };
         let blocks = (0..31).map(|index| block(if index % 2 == 0 { ssrc } else { Ssrc(index) }));
         let mut report = forge.rtcp(|out| {
- let _ = rtcp::SenderReport::write(out, Ssrc(1), &info, blocks);
-});
+            rtcp::SenderReport::write(out, Ssrc(1), &info, blocks);
+        });
         peer.take(now, &mut report);
         peer.session.handle_timeout(now);
         peer.drain(now);
