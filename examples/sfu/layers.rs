@@ -53,7 +53,7 @@ impl Layers {
         let sent = || self.0.iter().filter(|layer| now <= layer.last + SILENCE);
         // A quarter more pixels than there are is hardly seen, and costs half the bytes of the next layer.
         let fills = |layer: &&Layer| layer.height.is_some_and(|pixels| pixels + pixels / 4 >= height);
-        sent().find(fills).or_else(|| sent().last()).map(|layer| layer.receiver)
+        sent().find(fills).or_else(|| sent().next_back()).map(|layer| layer.receiver)
     }
 }
 

@@ -180,13 +180,7 @@ impl Rooms {
     }
 
     /// A subscriber has lost pictures: the publisher of what it gets on this transceiver is asked for a whole one.
-    pub(crate) fn key_frame_asked(
-        &mut self,
-        now: Instant,
-        host: &mut Host,
-        id: u64,
-        transceiver: TransceiverId,
-    ) {
+    pub(crate) fn key_frame_asked(&self, now: Instant, host: &mut Host, id: u64, transceiver: TransceiverId) {
         let Some(member) = self.members.get(&id) else { return };
         let mut subscriptions = member.subscriptions.iter();
         let found = subscriptions.find(|(_, subscription)| subscription.relay.transceiver == transceiver);

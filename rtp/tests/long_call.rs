@@ -1,6 +1,11 @@
 //! A call of 25 hours in virtual time: every number wraps, and nothing stalls or drifts. The normal run lasts its first hour, which
 //! begins shortly before the wraps; `NIGHTLY=1` runs the whole.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "tests; timestamps wrap"
+)]
 
 use bytes::Bytes;
 use duologue_rtp::codec::Codec;
@@ -151,7 +156,8 @@ impl Call {
                 let Some(captured) = frame.captured else { continue };
                 let real = START.add((frame.last_arrival - DELAY).saturating_duration_since(start));
                 let off = captured.distance(real).unsigned_abs();
-                self.worst_capture = self.worst_capture.max(Duration::from_nanos(off * 1_000_000_000 >> 32));
+                self.worst_capture =
+                    self.worst_capture.max(Duration::from_nanos((off * 1_000_000_000) >> 32));
             }
         }
     }

@@ -11,7 +11,7 @@ use duologue_rtp::codec::Codec;
 use duologue_rtp::extension::{Ids, Kind};
 use duologue_rtp::packet::{self, Header};
 use duologue_rtp::rtcp::{self, NtpTime};
-use duologue_rtp::srtp::{self, AesKey, MasterKey, Profile, RUST_CRYPTO};
+use duologue_rtp::srtp::{MasterKey, Profile, RUST_CRYPTO};
 use duologue_rtp::stream::{Frame, JitterConfig, OutgoingFrame, ReceiverId, SectionId, SenderId};
 use duologue_rtp::{
     Config, Discard, Event, ExtendedSequence, Format, PayloadType, ReceiverStats, Section, SenderInit,
@@ -224,44 +224,6 @@ pub(crate) fn picture(number: u32, key: bool, len: usize) -> Bytes {
 /// The pictures of a stream of 30 a second.
 pub(crate) fn frame(number: u32, key: bool, len: usize) -> OutgoingFrame {
     OutgoingFrame::new(VP8, number.wrapping_mul(3000), picture(number, key, len))
-}
-
-/// Ciphers that do nothing: where the numbers count and not the secrets.
-#[derive(Debug)]
-pub(crate) struct Null;
-
-impl srtp::Provider for Null {
-    fn cipher(&self, _: AesKey<'_>) -> Box<dyn srtp::Cipher> {
-        Box::new(Self)
-    }
-    fn mac(&self, _: &[u8; 20]) -> Box<dyn srtp::Mac> {
-        Box::new(Self)
-    }
-    fn aead(&self, _: AesKey<'_>) -> Box<dyn srtp::Aead> {
-        Box::new(Self)
-    }
-}
-
-impl srtp::Cipher for Null {
-    fn apply(&self, _: &[u8; 16], _: &mut [u8]) {}
-}
-
-impl srtp::Mac for Null {
-    fn sign(&self, _: &[u8], _: &[u8]) -> [u8; 20] {
-        [7; 20]
-    }
-    fn verify(&self, _: &[u8], _: &[u8], tag: &[u8]) -> bool {
-        tag.iter().all(|byte| *byte == 7)
-    }
-}
-
-impl srtp::Aead for Null {
-    fn seal(&self, _: &[u8; 12], _: &[u8], _: &mut [u8]) -> [u8; 16] {
-        [7; 16]
-    }
-    fn open(&self, _: &[u8; 12], _: &[u8], _: &mut [u8]) -> bool {
-        true
-    }
 }
 
 /// A peer that holds the keys and sends whatever a test wants.
