@@ -41,11 +41,10 @@ impl Section {
 
     /// The format of packets, or of the packets that retransmissions repair.
     pub(super) fn receive_format(&self, payload_type: PayloadType) -> Option<(Format, bool)> {
-        let found = self.receive.iter().find_map(|one| {
+        self.receive.iter().find_map(|one| {
             let repair = one.repair == Some(payload_type);
             (repair || one.payload_type == payload_type).then_some((*one, repair))
-        });
-        found
+        })
     }
 
     pub(super) fn send_format(&self, payload_type: PayloadType) -> Option<Format> {
@@ -138,7 +137,7 @@ impl Session {
         self.advance(now);
         let (ssrc, repair_ssrc) = init.sources.unwrap_or_else(|| self.draw_sources());
         let random = [self.random.next_u32(), self.random.next_u32(), self.random.next_u32()];
-        let cache = self.config.cache.clone();
+        let cache = self.config.cache;
         let key = self.senders.insert(|key| {
             let beginning =
                 Beginning { id: SenderId(key.0), section, rid: init.rid, ssrc, repair_ssrc, random };
