@@ -22,7 +22,8 @@ pub struct Config {
     pub nack: NackConfig,
     /// When RTCP is sent.
     pub rtcp: rtcp::ScheduleConfig,
-    /// The most frames that wait to be received. Default 256; further ones are dropped, the oldest first.
+    /// The most frames that wait to be received. Default 256, and 32 MiB in any case; when more come, the oldest are dropped, and
+    /// the next of their stream tells of the gap.
     pub max_queued_frames: usize,
     /// How long a source may be silent before it has ended. Default 30 s.
     pub idle_timeout: Duration,

@@ -248,6 +248,21 @@ fn a_source_ends_by_goodbye_or_by_silence_and_its_id_says_nothing_any_more() {
 }
 
 #[test]
+fn a_source_that_said_goodbye_may_begin_anew_as_another_receiver() {
+    let (mut peer, mut forge, now) = receiver();
+    peer.take(now, &mut forge.rtp(1, VP8, 10, &[MID], &key_frame()));
+    let first = peer.receiver(VIDEO).receiver;
+    let mut bye = forge.rtcp(|out| {
+        rtcp::Bye::write(out, std::iter::once(Ssrc(1)), b"");
+    });
+    peer.take(now, &mut bye);
+    assert_eq!(peer.session.receivers().count(), 0);
+    peer.take(now, &mut forge.rtp(1, VP8, 11, &[MID], &key_frame()));
+    assert_ne!(peer.receiver(VIDEO).receiver, first);
+    assert_eq!((added(&peer).len(), ended(&peer)), (2, 1));
+}
+
+#[test]
 fn a_payload_type_may_change_within_a_stream_to_another_of_its_section() {
     let (mut peer, mut forge, now) = receiver();
     let mut section = video();
