@@ -1,15 +1,24 @@
-//! The whole stack: what connecting costs both sides together, and a bulk transfer over a data channel.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "benches")]
+//! The whole stack: what connecting costs both sides together, a bulk transfer over a data channel, and taking all statistics
+//! of a call with two streams each way.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "benches")]
 
 #[path = "../tests/joined/mod.rs"]
 mod joined;
+#[expect(dead_code, reason = "tests use more of it")]
+#[path = "../tests/stack/stats_call.rs"]
+mod stats_call;
+#[expect(dead_code, reason = "tests use more of it")]
+#[path = "../tests/stack/support.rs"]
+mod support;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use duologue::Config;
 use joined::Joined;
+use stats_call::{MediaCall, take_all};
 use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
+use support::{ALICE, Setup};
 
 const MESSAGE: usize = 64 << 10;
 const MESSAGES: usize = 64;
@@ -53,5 +62,13 @@ fn stack(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, stack);
+fn statistics(criterion: &mut Criterion) {
+    let mut call = MediaCall::new(&Setup::new(1));
+    call.talk(200);
+    let peer = &*call.peer(ALICE);
+    assert_eq!(take_all(peer), 15, "two streams each way, their reports, a pair, codecs and certificates");
+    criterion.bench_function("stack/statistics", |bencher| bencher.iter(|| take_all(peer)));
+}
+
+criterion_group!(benches, stack, statistics);
 criterion_main!(benches);

@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn what_is_lost_is_about_the_share_that_was_asked_for() {
-        let now = duologue_netsim::Clock::new().now();
+        let now = duologue_netsim::Network::new(1).now();
         let mut way = way(0.1, 0);
         let passed = (0..10_000).filter(|number| way.pass(now, *number, b"datagram")).count();
         assert!((8_900..9_100).contains(&passed), "{passed}");
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_is_delayed_comes_in_order_and_not_early() {
-        let start = duologue_netsim::Clock::new().now();
+        let start = duologue_netsim::Network::new(1).now();
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
         let mut way = way(0.0, 50);
         assert!(!way.pass(at(0), 1, b"one"));

@@ -52,7 +52,8 @@ impl Recordings {
         let mut outcome = Ok(());
         for ((_, format), file) in std::mem::take(&mut self.files) {
             self.complete.push(tell(&file, format, true));
-            outcome = outcome.and(file.finish());
+            let finished = file.finish();
+            outcome = outcome.and(finished);
         }
         outcome
     }

@@ -29,7 +29,7 @@ impl<W: Write + Seek> Writer<W> {
 
     pub(crate) fn write(&mut self, samples: &[u8]) -> io::Result<()> {
         let len = u32::try_from(samples.len()).map_err(io::Error::other)?;
-        let sum = self.samples.checked_add(len).filter(|sum| *sum <= u32::MAX - HEAD_LEN - 1);
+        let sum = self.samples.checked_add(len).filter(|sum| *sum < u32::MAX - HEAD_LEN);
         self.samples = sum.ok_or_else(|| io::Error::other("a WAV file holds 4 GiB"))?;
         self.file.write_all(samples)
     }

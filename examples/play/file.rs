@@ -217,7 +217,7 @@ mod tests {
     fn frames_come_when_they_are_due_and_the_files_start_again_with_timestamps_that_go_on() {
         let (files, folder) = files("due");
         assert_eq!(files.formats(), [Format::Vp8, Format::Opus]);
-        let start = duologue_netsim::Clock::new().now();
+        let start = duologue_netsim::Network::new(1).now();
         let mut player = files.player().unwrap();
         assert_eq!(player.deadline(), None, "nobody is connected");
         player.start(start);

@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_second_has_thirty_frames_and_fifty_packets_of_sound_each_in_its_time() {
-        let start = duologue_netsim::Clock::new().now();
+        let start = duologue_netsim::Network::new(1).now();
         let mut live = Live::new(start).unwrap();
         let mut counts = [0, 0];
         let mut last = [None, None];
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn what_was_missed_is_left_out() {
-        let start = duologue_netsim::Clock::new().now();
+        let start = duologue_netsim::Network::new(1).now();
         let mut live = Live::new(start).unwrap();
         let late = start + Duration::from_secs(100);
         let frames: Vec<Outgoing> = std::iter::from_fn(|| live.take(late)).collect();

@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_tile_gets_the_smallest_layer_that_fills_it() {
-        let now = duologue_netsim::Clock::new().now();
+        let now = duologue_netsim::Network::new(1).now();
         let layers = layers(now);
         let chosen = [100, 135, 168, 169, 300, 400, 1080].map(|height| layers.choose(now, height).unwrap().0);
         assert_eq!(chosen, [5, 5, 5, 6, 6, 7, 7]);
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_layer_that_is_not_sent_is_not_chosen() {
-        let now = duologue_netsim::Clock::new().now();
+        let now = duologue_netsim::Network::new(1).now();
         let mut layers = layers(now);
         let later = now + Duration::from_secs(2);
         assert_eq!(layers.choose(later, 540), None);
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn without_simulcast_there_is_one_layer_for_all() {
-        let now = duologue_netsim::Clock::new().now();
+        let now = duologue_netsim::Network::new(1).now();
         let mut layers = Layers::default();
         layers.add(now, ReceiverId(1), None);
         assert_eq!(layers.choose(now, 1080), Some(ReceiverId(1)));

@@ -14,6 +14,8 @@ pub mod payloads;
 pub mod peer_connection;
 pub mod rtp_packet;
 pub mod rtcp;
+pub mod rtp_packet;
+pub mod rtp_session;
 pub mod sctp_association;
 pub mod sctp_packet;
 pub mod sdp_negotiator;

@@ -1,5 +1,5 @@
 //! The browser's statistics: both sides count the same, and what was sent and received.
-use crate::stats_call::{MediaCall, STEP, send, step};
+use crate::stats_call::{MediaCall, STEP, send, step, take_all};
 use crate::support::{ALICE, BOB, Call, Setup};
 use duologue::ice::{PairPhase, Role, State};
 use duologue::rtp::stream::JitterConfig;
@@ -14,8 +14,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 const DELAY: Duration = Duration::from_millis(10);
 
+/// From now on packets are lost and late by chance.
 fn lossy(call: &mut Call, loss: f64) {
-    let up = Link { delay: DELAY, loss: Loss::Random(loss), ..Link::default() };
+    let jitter = Duration::from_millis(3);
+    let up = Link { delay: DELAY, jitter, loss: Loss::Random(loss), ..Link::default() };
     for cable in call.cables {
         call.network.set_links(cable, up.clone(), Link::default());
     }
@@ -45,6 +47,10 @@ fn near(value: f64, expected: f64, tolerance: f64) -> bool {
     (value - expected).abs() <= tolerance
 }
 
+fn micros(seconds: f64) -> u64 {
+    u64::try_from(Duration::from_secs_f64(seconds).as_micros()).unwrap()
+}
+
 /// Every number that only ever grows, in an order that stays.
 fn counters(peer: &PeerConnection) -> Vec<u64> {
     let transport = peer.transport();
@@ -66,7 +72,7 @@ fn counters(peer: &PeerConnection) -> Vec<u64> {
         all.extend([one.retransmitted_packets_received, one.retransmitted_bytes_received]);
     }
     for one in peer.remote_inbound_rtp() {
-        all.extend([one.round_trip_time_measurements, (one.total_round_trip_time * 1e9) as u64]);
+        all.extend([one.round_trip_time_measurements, micros(one.total_round_trip_time)]);
     }
     for one in peer.remote_outbound_rtp() {
         all.extend([one.reports_sent, one.packets_sent.into(), one.bytes_sent.into()]);
@@ -76,7 +82,7 @@ fn counters(peer: &PeerConnection) -> Vec<u64> {
     }
     let pair = selected(peer);
     all.extend([pair.requests_sent, pair.requests_received, pair.responses_sent, pair.responses_received]);
-    all.extend([pair.consent_requests_sent, (pair.total_round_trip_time * 1e9) as u64]);
+    all.extend([pair.consent_requests_sent, micros(pair.total_round_trip_time)]);
     all
 }
 
@@ -96,6 +102,7 @@ fn a_connection_that_has_not_begun_has_no_streams_pairs_or_agreements() {
     assert_eq!(peer.candidate_pairs().count() + peer.data_channel_stats().count(), 0);
     assert_eq!(peer.certificates().filter(|one| !one.remote).count(), 1);
     assert_eq!(peer.certificates().filter(|one| one.remote).count(), 0);
+    assert_eq!(take_all(peer), 1, "our certificate alone");
 }
 
 #[test]
@@ -326,6 +333,7 @@ fn under_loss_the_peers_reports_agree_with_the_counts_and_repair_shows_on_both_s
         let got = inbound(other, kind);
         let lost = u64::try_from(got.packets_lost).unwrap();
         assert_eq!(told.packets_lost, got.packets_lost);
+        assert!((0.0002..0.01).contains(&got.jitter), "{got:?}");
         assert!(near(told.jitter, got.jitter, 1e-4), "{} {}", told.jitter, got.jitter);
         assert_eq!(got.packets_received - got.retransmitted_packets_received + lost, first);
         assert!(lost * 100 > first && lost * 10 < first, "{lost} of {first}");

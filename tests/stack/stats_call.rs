@@ -2,6 +2,7 @@
 use crate::support::{ALICE, BOB, Call, Setup};
 use bytes::Bytes;
 use duologue::{OutgoingFrame, PeerConnection, SenderId, TrackKind, codec_of};
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 /// The time between two frames of sound; one of pictures is in every second step.
@@ -84,4 +85,17 @@ fn picture(key: bool) -> Vec<u8> {
     let start: &[u8] = if key { &[0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x40, 1, 0xf0, 0] } else { &[0x11, 0, 0] };
     frame[..start.len()].copy_from_slice(start);
     frame
+}
+
+/// Takes every statistic; returns how many entries there were.
+pub(crate) fn take_all(peer: &PeerConnection) -> usize {
+    black_box((peer.stats(), peer.transport()));
+    peer.inbound_rtp().map(black_box).count()
+        + peer.outbound_rtp().map(black_box).count()
+        + peer.remote_inbound_rtp().map(black_box).count()
+        + peer.remote_outbound_rtp().map(black_box).count()
+        + peer.candidate_pairs().map(black_box).count()
+        + peer.codecs().map(black_box).count()
+        + peer.certificates().map(black_box).count()
+        + peer.data_channel_stats().map(black_box).count()
 }

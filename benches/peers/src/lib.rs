@@ -6,6 +6,9 @@
 pub mod call;
 pub mod call_rtc;
 pub mod dtls;
+pub mod fanout;
+pub mod fanout_ours;
+pub mod fanout_str0m;
 pub mod rtp;
 pub mod sctp;
 pub mod sdp;

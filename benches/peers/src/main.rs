@@ -1,6 +1,6 @@
-//! Prints the table of CPU time; `--bin heap` prints what idle connections hold.
+//! Prints the table of CPU time; `--bin heap` prints what idle connections hold, `--bin fanout` one row.
 
-use duologue_peers::{call, dtls, rtp, sctp, sdp, srtp, stun, table};
+use duologue_peers::{call, dtls, fanout, rtp, sctp, sdp, srtp, stun, table};
 
 fn main() {
     table::head();
@@ -17,4 +17,5 @@ fn main() {
     srtp::unprotect();
     call::connect();
     call::bulk();
+    fanout::forward();
 }

@@ -22,19 +22,31 @@ pub fn head() {
 /// Measures a row and prints it.
 pub fn row(work: &str, unit: &str, mut peer: Work<'_>, ours: &mut dyn FnMut() -> u64) {
     let mut own = Work { name: "duologue", round: ours };
+    let name = peer.name;
+    timed_row(work, unit, name, &mut || measure(&mut peer), &mut || measure(&mut own));
+}
+
+/// Prints a row of rounds that measure themselves: each returns nanoseconds of CPU per unit.
+pub fn timed_row(
+    work: &str,
+    unit: &str,
+    name: &str,
+    peer: &mut dyn FnMut() -> f64,
+    ours: &mut dyn FnMut() -> f64,
+) {
     // The first rounds fill caches and allocators.
     for _ in 0..2 {
-        measure(&mut own);
-        measure(&mut peer);
+        ours();
+        peer();
     }
     let mut figures = Vec::new();
     for round in 0..ROUNDS {
         let (ours, peers) = if round % 2 == 0 {
-            let ours = measure(&mut own);
-            (ours, measure(&mut peer))
+            let ours = ours();
+            (ours, peer())
         } else {
-            let peers = measure(&mut peer);
-            (measure(&mut own), peers)
+            let peers = peer();
+            (ours(), peers)
         };
         figures.push((ours, peers));
     }
@@ -44,8 +56,7 @@ pub fn row(work: &str, unit: &str, mut peer: Work<'_>, ours: &mut dyn FnMut() ->
     let lowest = ratios.iter().copied().fold(f64::INFINITY, f64::min);
     let highest = ratios.iter().copied().fold(0.0, f64::max);
     println!(
-        "| {work} | {unit} | {} | {peers:.0} | {ours:.0} | {:.2} | {lowest:.2} to {highest:.2} |",
-        peer.name,
+        "| {work} | {unit} | {name} | {peers:.0} | {ours:.0} | {:.2} | {lowest:.2} to {highest:.2} |",
         peers / ours
     );
 }

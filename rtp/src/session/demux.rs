@@ -65,7 +65,6 @@ impl Demux {
         self.sources.remove(&ssrc);
     }
 
-
     /// The section of a packet whose source is new.
     pub(super) fn section(
         sections: &BTreeMap<SectionId, SectionState>,

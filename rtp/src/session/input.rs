@@ -306,7 +306,7 @@ impl Session {
         let state = self.sections.get(&stream.section).ok_or(Discard::NoSection)?;
         let extensions = clear.packet.extensions();
         if stream.jitter.is_some() {
-            let set = Set::of(extensions, &state.ids, is_of_media, &mut self.prefixes);
+            let set = Set::of(extensions, &state.ids, is_of_media, self.blocks.grow(EXTENSIONS));
             stream.buffer(
                 now,
                 Incoming {
@@ -386,6 +386,9 @@ impl Session {
 
 /// A source that sent within this time is in use.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Bytes that a packet's extensions take, as a rule.
+const EXTENSIONS: usize = 512;
 
 /// The most bytes of frames that wait to be received.
 const MAX_FRAME_BYTES: usize = 32 << 20;

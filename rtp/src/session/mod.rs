@@ -22,10 +22,9 @@ use crate::slab::{Key, Slab};
 use crate::srtp::sources::Keyed;
 use crate::srtp::{self, MasterKey};
 use crate::stream::recv::ReceiveStream;
-use crate::stream::send::{SendStream, SentPacket};
+use crate::stream::send::{Blocks, SendStream, SentPacket};
 use crate::stream::{Frame, ReceiverId, SectionId, SenderId};
 use crate::{ExtendedSequence, SequenceNumber, Ssrc};
-use bytes::BytesMut;
 use demux::Demux;
 use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng};
@@ -66,7 +65,8 @@ pub struct Session {
     /// Whether any of the senders has sent.
     has_sent: bool,
     fragments: VecDeque<Fragment>,
-    prefixes: BytesMut,
+    /// Of payloads' prefixes, and of received extensions.
+    blocks: Blocks,
     history: cc::History,
     arrivals: Option<cc::Arrivals>,
     /// Whose was the last of them.
@@ -138,7 +138,7 @@ impl Session {
             held_repair: None,
             has_sent: false,
             fragments: VecDeque::new(),
-            prefixes: BytesMut::new(),
+            blocks: Blocks::default(),
             history: cc::History::default(),
             arrivals: None,
             arrivals_of: Ssrc(0),
@@ -244,8 +244,12 @@ impl Session {
     /// more than twice the receivers, one for each sender, and one.
     fn tell(&mut self, event: Event) {
         let same = |other: &Event| match (event, *other) {
-            (Event::ReceiverEnded { receiver, .. }, Event::ReceiverAdded { receiver: other, .. }) => receiver == other,
-            (Event::KeyFrameRequest { sender, .. }, Event::KeyFrameRequest { sender: other, .. }) => sender == other,
+            (Event::ReceiverEnded { receiver, .. }, Event::ReceiverAdded { receiver: other, .. }) => {
+                receiver == other
+            }
+            (Event::KeyFrameRequest { sender, .. }, Event::KeyFrameRequest { sender: other, .. }) => {
+                sender == other
+            }
             _ => false,
         };
         let Some(at) = self.events.iter().position(same) else { return self.events.push_back(event) };

@@ -73,6 +73,7 @@ impl Session {
             Ok(()) => Ok(()),
             Err(kind) => {
                 self.fragments.clear();
+                self.blocks.clear();
                 Err(SendError { kind, refused: frame })
             }
         }
@@ -117,7 +118,8 @@ impl Session {
         if frame.payload.len().div_ceil(max_len) > free {
             return Err(SendErrorKind::QueueFull);
         }
-        stream.cut(frame, format, max_len, &mut self.prefixes, &mut self.fragments)?;
+        let prefixes = self.blocks.grow(PREFIXES);
+        stream.cut(frame, format, max_len, prefixes, &mut self.fragments)?;
         if self.fragments.len() > free {
             return Err(SendErrorKind::QueueFull);
         }
@@ -275,6 +277,8 @@ impl Session {
 }
 
 const FIXED_HEADER: usize = 12;
+/// Bytes that the payloads of one frame have before them, as a rule.
+const PREFIXES: usize = 512;
 /// RFC 4588, Section 4.
 const ORIGINAL_SEQUENCE: usize = 2;
 

@@ -52,10 +52,7 @@ impl Session {
     /// The source that reports, and asks, for all of ours: the first that sends (RFC 8861 without its signalling: browsers take
     /// report blocks from any source).
     fn reporter(&self, now: Instant) -> Ssrc {
-        self.senders
-            .iter()
-            .find(|stream| sends(stream, now))
-            .map_or(self.reporter, |stream| stream.ssrc)
+        self.senders.iter().find(|stream| sends(stream, now)).map_or(self.reporter, |stream| stream.ssrc)
     }
 
     /// A report of each source that sends, and of each that was heard; or a receiver's report, when none sends. What has no room
@@ -79,7 +76,13 @@ impl Session {
         }
         // Half of the room for those who need the rest.
         let shared = has_feedback || sending > 1;
-        let most = if !regular { 0 } else if shared { compound.room() / 2 / BLOCK } else { usize::MAX };
+        let most = if !regular {
+            0
+        } else if shared {
+            compound.room() / 2 / BLOCK
+        } else {
+            usize::MAX
+        };
         let unreported = receivers.iter_mut().filter(|stream| stream.heard && !stream.reported);
         let mut blocks = unreported.take(most).map(|stream| stream.report(now));
         let reserve = if has_feedback { compound.room() / 4 } else { 0 };

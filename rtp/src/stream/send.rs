@@ -1,5 +1,6 @@
 //! What is sent: one encoding, its packets, and those that are kept to be sent again.
 
+pub(crate) use super::blocks::Blocks;
 use super::cache::{Cache, CacheConfig};
 use super::key_frame::KeyFrameDemands;
 use super::{OutgoingFrame, SectionId, SenderId};

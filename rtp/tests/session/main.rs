@@ -6,6 +6,8 @@
 )]
 //! Two sessions, directly connected over a simulated network.
 
+mod contract;
 mod repair;
 mod smoke;
+mod streams;
 mod support;

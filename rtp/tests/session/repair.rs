@@ -69,7 +69,8 @@ fn run(seed: u64, loss: f64) -> Outcome {
     });
     let (sender, receiver) = (peers[0].sender(video), peers[1].receiver(VIDEO));
     // Every packet sent that did not come by the way it was sent: media, and repairs, themselves lost or not.
-    let mean = (sender.payload_bytes + sender.repair_bytes) as f64 / (sender.packets + sender.repair_packets) as f64;
+    let mean =
+        (sender.payload_bytes + sender.repair_bytes) as f64 / (sender.packets + sender.repair_packets) as f64;
     let lost_media = sender.packets - receiver.packets.min(sender.packets);
     let lost_repairs = sender.repair_packets.saturating_sub(receiver.repair_packets);
     let lost_bytes = (lost_media + lost_repairs) as f64 * mean;

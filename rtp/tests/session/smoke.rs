@@ -112,9 +112,10 @@ fn a_key_frame_is_asked_for_until_it_comes() {
         network.run_to(&mut peers, start + MS * 33 * number);
         let now = network.now();
         // It begins without one, and the sender takes its time.
-        let requests = peers[0].events.drain(..).filter(|event| {
-            *event == Event::KeyFrameRequest { sender: video, kind: KeyFrameRequest::Pli }
-        });
+        let requests = peers[0]
+            .events
+            .drain(..)
+            .filter(|event| *event == Event::KeyFrameRequest { sender: video, kind: KeyFrameRequest::Pli });
         asked.extend(requests.map(|_| now - start));
         peers[0].session.send_frame(now, video, frame(number, number == 30, 3000)).unwrap();
     }

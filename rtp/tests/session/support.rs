@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use duologue_netsim::{Addresses, Network, Node};
 use duologue_rtp::codec::Codec;
-use duologue_rtp::extension::Kind;
-use duologue_rtp::rtcp::NtpTime;
+use duologue_rtp::extension::{Ids, Kind};
+use duologue_rtp::packet::{self, Header};
+use duologue_rtp::rtcp::{self, NtpTime};
 use duologue_rtp::srtp::{self, AesKey, MasterKey, Profile, RUST_CRYPTO};
 use duologue_rtp::stream::{Frame, JitterConfig, OutgoingFrame, ReceiverId, SectionId, SenderId};
 use duologue_rtp::{
-    Config, Discard, Event, Format, PayloadType, ReceiverStats, Section, SenderInit, SenderStats, Session, Ssrc,
+    Config, Discard, Event, ExtendedSequence, Format, PayloadType, ReceiverStats, Section, SenderInit,
+    SenderStats, Session, Ssrc, Timestamp,
 };
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
@@ -259,5 +261,68 @@ impl srtp::Aead for Null {
     }
     fn open(&self, _: &[u8; 12], _: &[u8], _: &mut [u8]) -> bool {
         true
+    }
+}
+
+/// A peer that holds the keys and sends whatever a test wants.
+pub(crate) struct Forge {
+    sender: srtp::Sender,
+    ids: Ids,
+}
+
+impl Forge {
+    /// Speaks as the first of the two peers.
+    pub(crate) fn new() -> Self {
+        let [key, _] = keys(Profile::Aes128CmHmacSha1_80);
+        Self { sender: srtp::Sender::new(&RUST_CRYPTO, &key), ids: video().extensions }
+    }
+
+    pub(crate) fn rtp(
+        &mut self,
+        ssrc: u32,
+        payload_type: PayloadType,
+        index: u64,
+        said: &[(Kind, &str)],
+        payload: &[u8],
+    ) -> Vec<u8> {
+        self.padded(ssrc, payload_type, index, said, payload, 0)
+    }
+
+    pub(crate) fn padded(
+        &mut self,
+        ssrc: u32,
+        payload_type: PayloadType,
+        index: u64,
+        said: &[(Kind, &str)],
+        payload: &[u8],
+        padding: u8,
+    ) -> Vec<u8> {
+        let index = ExtendedSequence(index);
+        let header = Header {
+            marker: true,
+            payload_type,
+            sequence_number: index.wire(),
+            timestamp: Timestamp((index.0 as u32).wrapping_mul(3000)),
+            ssrc: Ssrc(ssrc),
+        };
+        let mut out = Vec::new();
+        let header_len = packet::write(&mut out, &header, &[], |writer| {
+            for (kind, value) in said {
+                writer.value(&self.ids, *kind, value.as_bytes());
+            }
+        });
+        out.extend_from_slice(payload);
+        packet::pad(&mut out, 0, padding);
+        self.sender.protect_rtp(&mut out, 0, header_len, Ssrc(ssrc), index).unwrap();
+        out
+    }
+
+    /// A compound of what `write` writes, behind an empty report.
+    pub(crate) fn rtcp(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut out = Vec::new();
+        rtcp::ReceiverReport::write(&mut out, Ssrc(0xfee), std::iter::empty());
+        write(&mut out);
+        self.sender.protect_rtcp(&mut out, 0).unwrap();
+        out
     }
 }
