@@ -203,6 +203,9 @@ impl PeerConnection {
         max_datagrams: NonZeroUsize,
         out: &mut Vec<u8>,
     ) -> Option<Transmit> {
+        if !self.sctp_started {
+            return None;
+        }
         let Security::Established { dtls, .. } = &mut self.security else { return None };
         let full = full_len(self.config.mtu, dtls.overhead());
         let start = out.len();

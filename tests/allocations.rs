@@ -1,18 +1,25 @@
-//! A bulk transfer through the whole stack allocates nothing per packet; an idle connection's heap does not grow.
+//! A bulk transfer and a video call through the whole stack allocate nothing per packet; an idle connection's heap does not
+//! grow.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod joined;
+#[path = "joined/media.rs"]
+mod media;
 
 use bytes::Bytes;
-use duologue::Config;
+use duologue::{Config, JitterConfig, OutgoingFrame, OutgoingPacket};
 use joined::Joined;
+use media::{Media, vp8_frame};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 #[global_allocator]
 static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// What is counted is the process's: one test at a time.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// Two configurations with certificates of their own.
 fn configs() -> [Arc<Config>; 2] {
@@ -24,6 +31,7 @@ fn configs() -> [Arc<Config>; 2] {
 
 #[test]
 fn steady_state_allocates_nothing_per_packet_and_an_idle_heap_does_not_grow() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let configs = configs();
     let now = duologue_netsim::Network::new(1).now();
     let region = Region::new(GLOBAL);
@@ -58,4 +66,85 @@ fn steady_state_allocates_nothing_per_packet_and_an_idle_heap_does_not_grow() {
     let change = region.change();
     let grown = change.bytes_allocated.cast_signed() - change.bytes_deallocated.cast_signed();
     assert!(grown <= 0, "an hour of idling took {grown} bytes");
+}
+
+/// The seconds of a call that pass before anything is counted: what is kept for a time has come to its size.
+const WARM_UP: u32 = 20;
+/// The seconds that are counted.
+const COUNTED: u32 = 40;
+/// Frames of a second.
+const RATE: u32 = 30;
+
+/// Lets a call send, 30 times a second, what `send` does for each side; returns the allocations of the counted seconds, and
+/// the packets that arrived in them.
+fn allocations(frames: Option<&JitterConfig>, mut send: impl FnMut(&mut Media, usize, u32)) -> (usize, u64) {
+    let now = duologue_netsim::Network::new(1).now();
+    let mut media = Media::connected(configs(), now, frames);
+    let mut run = |media: &mut Media, frames: std::ops::Range<u32>| {
+        for number in frames {
+            send(media, 0, number);
+            send(media, 1, number);
+            (0..7).for_each(|_| media.turn(Duration::from_micros(4762)));
+        }
+    };
+    // What is noted of each check of the path comes to its bound.
+    (0..72_000).for_each(|_| media.turn(Duration::from_millis(50)));
+    run(&mut media, 0..WARM_UP * RATE);
+    let (region, packets, whole) = (Region::new(GLOBAL), media.packets, media.frames);
+    run(&mut media, WARM_UP * RATE..(WARM_UP + COUNTED) * RATE);
+    let change = region.change();
+    if frames.is_some() {
+        assert_eq!(media.frames - whole, u64::from(2 * COUNTED * RATE), "every frame arrived");
+    }
+    (change.allocations + change.reallocations, media.packets - packets)
+}
+
+#[test]
+fn forwarded_packets_allocate_nothing_in_steady_state() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let payload = Bytes::from(vec![7; 1100]);
+    let (allocations, packets) = allocations(None, |media, who, number| {
+        for index in 0..6 {
+            let timestamp = number * 3000;
+            let mut packet = OutgoingPacket::new(media.payload_type, timestamp, payload.clone());
+            packet.sequence = Some(u64::from(number) * 6 + index);
+            packet.marker = index == 5;
+            media.peers[who].send_rtp(media.now, media.senders[who], packet).unwrap();
+        }
+    });
+    println!("{allocations} allocations in {packets} packets");
+    assert_eq!(packets, u64::from(2 * 6 * COUNTED * RATE));
+    assert_eq!(allocations, 0, "in {packets} packets");
+}
+
+/// Sends frames of 5,000 bytes, each 4 s a key frame of 25,000.
+fn frames() -> impl FnMut(&mut Media, usize, u32) {
+    let (key, delta) = (vp8_frame(25_000, true), vp8_frame(5_000, false));
+    move |media, who, number| {
+        let payload = if number.is_multiple_of(4 * RATE) { &key } else { &delta };
+        let frame = OutgoingFrame::new(media.payload_type, number * 3000, payload.clone());
+        media.peers[who].send_frame(media.now, media.senders[who], frame).unwrap();
+    }
+}
+
+/// The most allocations that a sent frame may take: what its payloads begin with is kept with its packets.
+const EACH_FRAME: usize = 3;
+
+#[test]
+fn sent_frames_allocate_nothing_per_packet_when_packets_are_handed_through() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (allocations, packets) = allocations(None, frames());
+    println!("{allocations} allocations in {packets} packets");
+    assert!(packets > 10_000);
+    assert!(allocations <= EACH_FRAME * (2 * COUNTED * RATE) as usize, "{allocations} in {packets} packets");
+}
+
+#[test]
+fn received_frames_allocate_nothing_in_steady_state() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (allocations, packets) = allocations(Some(&JitterConfig::default()), frames());
+    println!("{allocations} allocations in {packets} packets");
+    assert!(packets > 10_000);
+    // All are the sender's.
+    assert!(allocations <= EACH_FRAME * (2 * COUNTED * RATE) as usize, "{allocations} in {packets} packets");
 }

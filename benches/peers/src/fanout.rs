@@ -143,15 +143,12 @@ impl<S: Server> Room<S> {
     /// What clients say to the server, and what it does by itself.
     fn rest(&mut self) -> Duration {
         let Self { publisher, subscribers, now, .. } = self;
-        let links = || subscribers.iter_mut().chain([publisher]);
-        let mut spent = Duration::ZERO;
-        for link in links() {
-            link.poll_client(*now);
-            let start = ProcessTime::now();
-            link.serve(*now);
-            spent += start.elapsed();
-            link.down(*now);
-        }
+        let mut links: Vec<&mut Link<S>> = subscribers.iter_mut().chain([publisher]).collect();
+        links.iter_mut().for_each(|link| link.poll_client(*now));
+        let start = ProcessTime::now();
+        links.iter_mut().for_each(|link| link.serve(*now));
+        let spent = start.elapsed();
+        links.iter_mut().for_each(|link| link.down(*now));
         spent
     }
 }

@@ -70,6 +70,8 @@ pub struct Cache<T> {
     /// The packet numbered `first` comes first; numbers that were left out have an empty place.
     slots: VecDeque<Option<Slot<T>>>,
     first: u64,
+    /// When the oldest are next looked at.
+    sweep: Option<Instant>,
     stats: CacheStats,
 }
 
@@ -85,13 +87,17 @@ impl<T> Cache<T> {
     /// An empty one.
     #[must_use]
     pub fn new(config: CacheConfig) -> Self {
-        Self { config, slots: VecDeque::new(), first: 0, stats: CacheStats::default() }
+        Self { config, slots: VecDeque::new(), first: 0, sweep: None, stats: CacheStats::default() }
     }
 
     /// Keeps a packet of `len` bytes that leaves now. Numbers may be left out and come late; one that is further back
     /// than what is kept, or was kept before, is dropped.
     pub fn insert(&mut self, now: Instant, sequence: ExtendedSequence, packet: T, len: usize) {
-        self.expire(now);
+        // The oldest lie far back in memory: they are looked at in groups, and refused meanwhile.
+        if self.sweep.is_none_or(|due| due <= now) {
+            self.expire(now);
+            self.sweep = now.checked_add(self.config.max_age / SWEEPS);
+        }
         if self.slots.is_empty() {
             self.first = sequence.0;
         }
@@ -152,7 +158,8 @@ impl<T> Cache<T> {
         }
     }
 
-    /// Drops what has become too old. [`insert`](Self::insert) does it too: a stream that pauses needs the call.
+    /// Drops what has become too old. [`insert`](Self::insert) does it too, a little later: a stream that pauses needs the
+    /// call.
     pub fn expire(&mut self, now: Instant) {
         while self.slots.front().is_some_and(|slot| {
             slot.as_ref().is_none_or(|slot| now.saturating_duration_since(slot.sent) > self.config.max_age)
@@ -216,6 +223,8 @@ impl<T> fmt::Debug for Cache<T> {
     }
 }
 
+/// How often within the time that packets are kept the old ones are dropped.
+const SWEEPS: u32 = 16;
 /// A request names a packet by 16 bits; half of them must lie ahead.
 const FURTHEST_BACK: usize = 1 << 14;
 /// Copies of one request come within this time, however short the round trip.
