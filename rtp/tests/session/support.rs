@@ -11,7 +11,7 @@ use duologue_rtp::codec::Codec;
 use duologue_rtp::extension::{Ids, Kind};
 use duologue_rtp::packet::{self, Header};
 use duologue_rtp::rtcp::{self, NtpTime};
-use duologue_rtp::srtp::{MasterKey, Profile, RUST_CRYPTO};
+use duologue_rtp::srtp::{self, MasterKey, Profile, RUST_CRYPTO};
 use duologue_rtp::stream::{Frame, JitterConfig, OutgoingFrame, ReceiverId, SectionId, SenderId};
 use duologue_rtp::{
     Config, Discard, Event, ExtendedSequence, Format, PayloadType, ReceiverStats, Section, SenderInit,
