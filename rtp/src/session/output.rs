@@ -234,7 +234,7 @@ impl Session {
         let Self { senders, sections, keys, history, mtu, .. } = self;
         let (Some(stream), Some(keys)) = (senders.get(key), keys) else { return Written::Refused };
         let Some(state) = sections.get(&stream.section) else { return Written::Refused };
-        let format = state.section.send_format(sent.payload_type).filter(|_| again);
+        let format = if again { state.section.send_format(sent.payload_type) } else { None };
         let repair = format.and_then(|format| format.repair);
         let (header, index) = match repair {
             Some(payload_type) => repair_header(stream, sent, payload_type),
