@@ -248,6 +248,21 @@ fn a_source_ends_by_goodbye_or_by_silence_and_its_id_says_nothing_any_more() {
 }
 
 #[test]
+fn a_number_is_sent_once_and_none_leaps_so_far_that_the_receiver_loses_count() {
+    let network = Network::new(0);
+    let now = network.now();
+    let (mut peers, _, audio) = call(&network);
+    let mut send = |number| {
+        let mut packet = OutgoingPacket::new(OPUS, 0, Bytes::from_static(b"sound"));
+        packet.sequence = Some(number);
+        peers[0].session.send_rtp(now, audio, packet).map_err(|error| error.kind)
+    };
+    assert_eq!((send(0), send(0)), (Ok(()), Err(SendErrorKind::SequenceNumber)));
+    assert_eq!((send(1 + (1 << 14) + 1), send(1 + (1 << 14))), (Err(SendErrorKind::SequenceNumber), Ok(())));
+    assert_eq!((send((1 << 14) - 100), send(1)), (Ok(()), Err(SendErrorKind::SequenceNumber)));
+}
+
+#[test]
 fn a_source_that_said_goodbye_may_begin_anew_as_another_receiver() {
     let (mut peer, mut forge, now) = receiver();
     peer.take(now, &mut forge.rtp(1, VP8, 10, &[MID], &key_frame()));
