@@ -185,6 +185,9 @@ impl PeerConnection {
         let first = session.poll_transmit(now, MAX_LEN, out)?;
         let mut total = first;
         for _ in 1..max_datagrams.get() {
+            if !session.has_queued() {
+                break;
+            }
             let Some(len) = session.poll_transmit(now, first, out) else { break };
             total += len;
             if len < first {

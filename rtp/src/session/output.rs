@@ -90,7 +90,7 @@ impl Session {
         let section = self.sections.get(&stream.section).ok_or(SendErrorKind::NotSending)?;
         let len = stream.header_len(&section.section, &packet.extensions) + packet.payload.len() + MAX_TAG;
         let most = (self.mtu + SLACK).min(self.mtu.max(LEAST_ROOM));
-        if packet.payload.len() + FIXED_HEADER > self.mtu || len > most {
+        if packet.payload.len() + packet::FIXED_HEADER_LEN > self.mtu || len > most {
             return Err(SendErrorKind::TooLong);
         }
         if self.queue.len() >= self.config.max_queued_packets {
@@ -158,6 +158,12 @@ impl Session {
             return Some(len);
         }
         self.write_repair(now, max_len, out).or_else(|| self.write_media(now, max_len, out))
+    }
+
+    /// Whether packets wait to be polled; RTCP apart.
+    #[must_use]
+    pub fn has_queued(&self) -> bool {
+        !(self.queue.is_empty() && self.repairs.is_empty() && self.held_repair.is_none())
     }
 
     /// The next packet that the peer misses.
@@ -276,7 +282,6 @@ impl Session {
     }
 }
 
-const FIXED_HEADER: usize = 12;
 /// Bytes that the payloads of one frame have before them, as a rule.
 const PREFIXES: usize = 512;
 /// RFC 4588, Section 4.
