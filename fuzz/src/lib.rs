@@ -14,7 +14,6 @@ pub mod payloads;
 pub mod peer_connection;
 pub mod rtcp;
 pub mod rtp_packet;
-pub mod rtp_packet;
 pub mod rtp_session;
 pub mod sctp_association;
 pub mod sctp_packet;
