@@ -12,7 +12,8 @@ export async function judge(file) {
       ...['-v', 'error', '-count_frames', '-of', 'json'],
       ...['-show_entries', 'stream=codec_name,nb_read_frames,duration,width,height', file],
     ]),
-    run('ffmpeg', ['-v', 'error', '-i', file, '-f', 'null', '-']),
+    // With the file's own times: by default it rounds them to a frame rate that it guesses, where two may meet.
+    run('ffmpeg', ['-v', 'error', '-i', file, '-vsync', 'passthrough', '-enc_time_base', '-1', '-f', 'null', '-']),
   ]);
   const [stream] = JSON.parse(stdout).streams;
   return {
