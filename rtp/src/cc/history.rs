@@ -10,16 +10,20 @@ pub struct History {
     packets: VecDeque<Sent>,
     /// The number of the first in `packets`.
     first: u64,
+    /// When the first packet of all left: times are counted from it.
+    epoch: Option<Instant>,
     /// The peer's clock, by its latest time told, and when that came.
     clock: Option<(u64, Instant)>,
     stats: HistoryStats,
 }
 
+/// Small, as a server keeps a thousand of them for each stream.
 #[derive(Debug)]
 struct Sent {
-    at: Instant,
-    bytes: u32,
+    /// Nanoseconds since the epoch.
+    at: u64,
     ssrc: Ssrc,
+    bytes: u16,
     state: State,
 }
 
@@ -96,7 +100,8 @@ pub struct HistoryStats {
 impl Default for History {
     fn default() -> Self {
         // The second cycle, so that a number below the first is taken for one.
-        Self { packets: VecDeque::new(), first: CYCLE, clock: None, stats: HistoryStats::default() }
+        let stats = HistoryStats::default();
+        Self { packets: VecDeque::new(), first: CYCLE, epoch: None, clock: None, stats }
     }
 }
 
@@ -107,14 +112,19 @@ impl History {
         ExtendedSequence(self.end()).wire()
     }
 
-    /// A packet of `bytes` leaves under [`next_sequence`](Self::next_sequence).
+    /// A packet of `bytes`, at most 65,535, leaves under [`next_sequence`](Self::next_sequence).
     pub fn sent(&mut self, now: Instant, bytes: u32, ssrc: Ssrc) {
-        while self.packets.front().is_some_and(|packet| {
-            self.packets.len() >= MOST || now.saturating_duration_since(packet.at) > KEPT
-        }) {
+        let at = now.saturating_duration_since(*self.epoch.get_or_insert(now)).as_nanos();
+        let at = u64::try_from(at).unwrap_or(u64::MAX);
+        while self
+            .packets
+            .front()
+            .is_some_and(|packet| self.packets.len() >= MOST || at.saturating_sub(packet.at) > KEPT)
+        {
             self.forget();
         }
-        self.packets.push_back(Sent { at: now, bytes, ssrc, state: State::InFlight });
+        let bytes = u16::try_from(bytes).unwrap_or(u16::MAX);
+        self.packets.push_back(Sent { at, ssrc, bytes, state: State::InFlight });
         self.stats.sent = self.stats.sent.saturating_add(1);
         self.stats.bytes_in_flight = self.stats.bytes_in_flight.saturating_add(u64::from(bytes));
     }
@@ -166,8 +176,9 @@ impl History {
                     Fate::Received { arrival, after_loss }
                 }
             };
-            let Sent { at: sent, bytes, ssrc, .. } = *packet;
-            outcome(Outcome { sequence: sequence.0, sent, bytes, ssrc, fate });
+            let Sent { at, ssrc, bytes, .. } = *packet;
+            let sent = self.epoch.map_or(now, |epoch| epoch + Duration::from_nanos(at));
+            outcome(Outcome { sequence: sequence.0, sent, bytes: bytes.into(), ssrc, fate });
         }
     }
 
@@ -230,9 +241,9 @@ const CYCLE: u64 = 1 << 16;
 const FIRST_TIME: u64 = 1 << 32;
 /// Microseconds of a unit of the peer's time.
 const UNIT: u64 = 250;
-/// Packets that are kept, and for how long: what is told later is of no use to anyone.
+/// Packets that are kept, and for how long in nanoseconds: what is told later is of no use to anyone.
 const MOST: usize = 8192;
-const KEPT: Duration = Duration::from_secs(5);
+const KEPT: u64 = 5_000_000_000;
 /// As much as a report can say of what is kept. A short report may speak of 65,535 packets.
 const MOST_STATUSES: usize = 2 * MOST;
 /// How far the peer's clock may seem off, in units: 20 s.

@@ -18,7 +18,7 @@ impl Session {
     /// # Errors
     /// Nothing of it was of use, for the reason given and counted.
     pub fn handle_rtcp(&mut self, now: Instant, datagram: &mut [u8]) -> Result<(), Discard> {
-        let now = self.advance(now);
+        let now = self.wake(now);
         let Some(keys) = &mut self.keys else { return self.refuse(Discard::NoKeys) };
         let len = match keys.receiver.unprotect_rtcp(datagram) {
             Ok(len) => len,

@@ -55,7 +55,7 @@ impl Session {
         congested: bool,
         datagram: &'d mut [u8],
     ) -> Result<Packet<'d>, Discard> {
-        let now = self.advance(now);
+        let now = self.wake(now);
         // What the network says of the future is wrong.
         match self.receive(now, arrival.min(now), congested, datagram) {
             Ok(packet) => Ok(packet),

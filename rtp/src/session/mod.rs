@@ -60,8 +60,6 @@ pub struct Session {
     reporter: Ssrc,
     queue: VecDeque<(Key, SentPacket)>,
     repairs: VecDeque<(Key, SequenceNumber)>,
-    /// One of them, that had no room.
-    held_repair: Option<(Key, SentPacket)>,
     /// Whether any of the senders has sent.
     has_sent: bool,
     fragments: VecDeque<Fragment>,
@@ -79,6 +77,9 @@ pub struct Session {
     demands_due: Option<Instant>,
     /// When sources are next looked at that may be gone.
     idle_due: Option<Instant>,
+    /// The deadline, as long as nothing has come since it was found that there is no RTCP to send: a media server asks for
+    /// each packet that it forwards.
+    quiet_until: Option<Option<Instant>>,
     missing: Vec<ExtendedSequence>,
     keys_scratch: Vec<Key>,
     frames: VecDeque<Frame>,
@@ -135,7 +136,6 @@ impl Session {
             reporter,
             queue: VecDeque::new(),
             repairs: VecDeque::new(),
-            held_repair: None,
             has_sent: false,
             fragments: VecDeque::new(),
             blocks: Blocks::default(),
@@ -146,6 +146,7 @@ impl Session {
             streams_due: None,
             demands_due: None,
             idle_due: None,
+            quiet_until: None,
             missing: Vec::new(),
             keys_scratch: Vec::new(),
             frames: VecDeque::new(),
@@ -185,7 +186,7 @@ impl Session {
 
     /// Asks a source for a key frame, at once and until one begins, by PLI or FIR as was agreed on.
     pub fn request_key_frame(&mut self, now: Instant, receiver: ReceiverId) {
-        let now = self.advance(now);
+        let now = self.wake(now);
         if let Some(stream) = self.receivers.get_mut(Key(receiver.0)) {
             stream.request_key_frame(now);
             let due = stream.deadline();
@@ -210,6 +211,14 @@ impl Session {
     /// When to call [`handle_timeout`](Self::handle_timeout).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
+        if let Some(until) = self.quiet_until {
+            debug_assert_eq!(until, self.deadline());
+            return until;
+        }
+        self.deadline()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
         self.keys.as_ref()?;
         let scheduled = Some(self.schedule.next()).filter(|_| !self.pending.scheduled && self.speaks());
         let arrivals =
@@ -220,7 +229,7 @@ impl Session {
 
     /// A deadline has come. Calling early does nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let now = self.advance(now);
+        let now = self.wake(now);
         if self.keys.is_none() {
             return;
         }
@@ -260,6 +269,12 @@ impl Session {
         } else if let Some(told) = self.events.get_mut(at) {
             *told = event;
         }
+    }
+
+    /// Something comes: time moves on, and whether there is RTCP to send is asked anew.
+    fn wake(&mut self, now: Instant) -> Instant {
+        self.quiet_until = None;
+        self.advance(now)
     }
 
     fn advance(&mut self, now: Instant) -> Instant {

@@ -151,70 +151,32 @@ impl Session {
     pub fn poll_transmit(&mut self, now: Instant, max_len: usize, out: &mut Vec<u8>) -> Option<usize> {
         let now = self.advance(now);
         self.keys.as_ref()?;
-        self.poll_streams(now);
-        if max_len >= self.mtu
-            && let Some(len) = self.write_control(now, out)
-        {
-            return Some(len);
+        let quiet = self.quiet_until.is_some_and(|until| until.is_none_or(|until| until > now));
+        if !quiet {
+            self.poll_streams(now);
+            if max_len >= self.mtu {
+                if let Some(len) = self.write_control(now, out) {
+                    return Some(len);
+                }
+                self.quiet_until = (!self.pending.scheduled).then(|| self.deadline());
+            }
         }
-        self.write_repair(now, max_len, out).or_else(|| self.write_media(now, max_len, out))
+        self.write_packet(now, max_len, out)
     }
 
     /// Whether packets wait to be polled; RTCP apart.
     #[must_use]
     pub fn has_queued(&self) -> bool {
-        !(self.queue.is_empty() && self.repairs.is_empty() && self.held_repair.is_none())
+        !(self.queue.is_empty() && self.repairs.is_empty())
     }
 
-    /// The next packet that the peer misses.
-    fn write_repair(&mut self, now: Instant, max_len: usize, out: &mut Vec<u8>) -> Option<usize> {
+    /// The next packet: one that the peer misses, else one that is new.
+    fn write_packet(&mut self, now: Instant, max_len: usize, out: &mut Vec<u8>) -> Option<usize> {
         loop {
-            let (key, sent) = match self.held_repair.take() {
-                Some(held) => held,
-                None => self.next_repair(now)?,
-            };
-            match self.write(now, key, &sent, true, max_len, out) {
-                Written::Sent(len, _) => {
-                    if let Some(stream) = self.senders.get_mut(key) {
-                        stream.sent_repair(sent.payload_len(), len);
-                    }
-                    return Some(len);
-                }
-                Written::NoRoom => {
-                    self.held_repair = Some((key, sent));
-                    return None;
-                }
-                Written::Refused => {}
-            }
-        }
-    }
-
-    /// The next packet that was asked for and may be sent again.
-    fn next_repair(&mut self, now: Instant) -> Option<(Key, SentPacket)> {
-        let round_trip = self.round_trip().unwrap_or_default();
-        loop {
-            let (key, number) = self.repairs.pop_front()?;
-            let Some(stream) = self.senders.get_mut(key) else { continue };
-            if let Ok(sent) = stream.cache.request(now, number, round_trip) {
-                return Some((key, sent.clone()));
-            }
-        }
-    }
-
-    fn write_media(&mut self, now: Instant, max_len: usize, out: &mut Vec<u8>) -> Option<usize> {
-        loop {
-            let (key, mut sent) = self.queue.pop_front()?;
-            match self.write(now, key, &sent, false, max_len, out) {
+            let (key, sent) = self.next_repair(now).or_else(|| self.next_queued())?;
+            match self.write(now, key, &sent, max_len, out) {
                 Written::Sent(len, own) => {
-                    self.has_sent = true;
-                    if let Some(stream) = self.senders.get_mut(key) {
-                        stream.counters.packets += 1;
-                        stream.counters.payload_bytes += sent.payload_len() as u64;
-                        stream.counters.header_bytes += (len - sent.payload_len()) as u64;
-                        stream.counters.last_packet = Some(now);
-                        sent.own = Some(own);
-                        stream.cache.insert(now, sent.sequence, sent, len);
-                    }
+                    self.sent(now, key, sent, own, len);
                     return Some(len);
                 }
                 Written::NoRoom => {
@@ -226,17 +188,58 @@ impl Session {
         }
     }
 
+    /// The next packet that was asked for and may be sent again.
+    fn next_repair(&mut self, now: Instant) -> Option<(Key, SentPacket)> {
+        while let Some((key, number)) = self.repairs.pop_front() {
+            let round_trip = self.round_trip().unwrap_or_default();
+            let stream = self.senders.get_mut(key);
+            if let Some(sent) = stream.and_then(|stream| stream.kept.request(now, number, round_trip)) {
+                return Some((key, sent));
+            }
+        }
+        None
+    }
+
+    fn next_queued(&mut self) -> Option<(Key, SentPacket)> {
+        let next = self.queue.pop_front();
+        if self.queue.is_empty() {
+            // The next one takes the same memory again, not what lies behind it.
+            self.queue.clear();
+        }
+        next
+    }
+
+    /// A packet of `len` bytes has left.
+    fn sent(&mut self, now: Instant, key: Key, sent: SentPacket, own: Own, len: usize) {
+        if !self.has_sent {
+            self.has_sent = true;
+            // There is something to report now.
+            self.wake(now);
+        }
+        let Some(stream) = self.senders.get_mut(key) else { return };
+        let payload_len = sent.payload_len();
+        if sent.own.is_some() {
+            stream.sent_repair(payload_len, len);
+            return;
+        }
+        stream.counters.packets += 1;
+        stream.counters.payload_bytes += payload_len as u64;
+        stream.counters.header_bytes += (len - payload_len) as u64;
+        stream.counters.last_packet = Some(now);
+        stream.kept.keep(now, sent, own, len);
+    }
+
     /// Writes one packet and protects it.
     fn write(
         &mut self,
         now: Instant,
         key: Key,
         sent: &SentPacket,
-        again: bool,
         max_len: usize,
         out: &mut Vec<u8>,
     ) -> Written {
-        let ntp = self.ntp(now);
+        let time = AbsSendTime::from_ntp(self.ntp(now).0);
+        let again = sent.own.is_some();
         let Self { senders, sections, keys, history, mtu, .. } = self;
         let (Some(stream), Some(keys)) = (senders.get(key), keys) else { return Written::Refused };
         let Some(state) = sections.get(&stream.section) else { return Written::Refused };
@@ -248,9 +251,9 @@ impl Session {
         };
         // The same bytes again where retransmissions have no format of their own: other bytes under the same number would
         // give the key stream away (RFC 3711, Section 9.1).
-        let before = sent.own.filter(|_| again && repair.is_none());
+        let before = sent.own.filter(|_| repair.is_none());
         let own = before.unwrap_or_else(|| Own {
-            ntp,
+            time,
             transport: history.next_sequence(),
             // RFC 8852, Section 3.1: until the receiver has surely learnt what the source is.
             names: !if repair.is_some() { stream.repair_known } else { stream.known },
@@ -331,7 +334,7 @@ fn extensions(
         }
     }
     if ids.id(Kind::AbsSendTime).is_some() {
-        writer.typed(ids, &AbsSendTime::from_ntp(own.ntp.0));
+        writer.typed(ids, &own.time);
     }
     writer.value(ids, Kind::TransportSequence, &own.transport.0.to_be_bytes());
     for (kind, value) in &sent.extensions {

@@ -55,7 +55,7 @@ impl Section {
 impl Session {
     /// Adds a section, or changes what is agreed on for it. Streams that no longer fit end.
     pub fn set_section(&mut self, now: Instant, id: SectionId, section: Section) {
-        self.advance(now);
+        self.wake(now);
         let ids = Arc::new(section.extensions.clone());
         let before = self.sections.remove(&id);
         let frames = before.as_ref().and_then(|state| state.frames.clone());
@@ -65,7 +65,7 @@ impl Session {
             stream.format = stream.format.and_then(|format| section.send_format(format.payload_type));
             // What was sent can be sent again as it was, or not at all.
             if !same {
-                stream.cache.clear();
+                stream.kept.clear();
             }
         }
         let mut gone = Vec::new();
@@ -103,7 +103,7 @@ impl Session {
 
     /// Takes a section away, and its streams with it.
     pub fn remove_section(&mut self, now: Instant, id: SectionId) {
-        self.advance(now);
+        self.wake(now);
         self.sections.remove(&id);
         self.merge_ids();
         let receivers = self.receivers.iter().filter(|stream| stream.section == id);
@@ -134,7 +134,7 @@ impl Session {
 
     /// Adds a sender of one encoding to a section.
     pub fn add_sender(&mut self, now: Instant, section: SectionId, init: SenderInit) -> SenderId {
-        self.advance(now);
+        self.wake(now);
         let (ssrc, repair_ssrc) = init.sources.unwrap_or_else(|| self.draw_sources());
         let random = [self.random.next_u32(), self.random.next_u32(), self.random.next_u32()];
         let cache = self.config.cache;
@@ -150,7 +150,7 @@ impl Session {
 
     /// Ends a sender; the peer is told by BYE.
     pub fn remove_sender(&mut self, now: Instant, sender: SenderId) {
-        self.advance(now);
+        self.wake(now);
         let Some(stream) = self.senders.remove(Key(sender.0)) else { return };
         for ssrc in [stream.ssrc, stream.repair_ssrc] {
             self.ours.remove(&ssrc);

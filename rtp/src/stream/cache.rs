@@ -70,27 +70,40 @@ pub struct Cache<T> {
     /// The packet numbered `first` comes first; numbers that were left out have an empty place.
     slots: VecDeque<Option<Slot<T>>>,
     first: u64,
+    /// When the first packet of all was kept: times are counted from it.
+    epoch: Option<Instant>,
     /// When the oldest are next looked at.
     sweep: Option<Instant>,
     stats: CacheStats,
 }
 
+/// A server with many streams finds no slot in its caches: one with a packet of 48 bytes fills one line of them.
+#[repr(align(64))]
 struct Slot<T> {
     packet: T,
-    len: usize,
-    sent: Instant,
-    resent: Option<Instant>,
+    /// Nanoseconds since the epoch.
+    sent: u64,
+    /// Microseconds from then to when it was last sent again, or [`NEVER`].
+    resent: u32,
+    len: u16,
     resends: u8,
+}
+
+impl<T> Slot<T> {
+    fn age(&self, now: Duration) -> Duration {
+        now.saturating_sub(Duration::from_nanos(self.sent))
+    }
 }
 
 impl<T> Cache<T> {
     /// An empty one.
     #[must_use]
     pub fn new(config: CacheConfig) -> Self {
-        Self { config, slots: VecDeque::new(), first: 0, sweep: None, stats: CacheStats::default() }
+        let stats = CacheStats::default();
+        Self { config, slots: VecDeque::new(), first: 0, epoch: None, sweep: None, stats }
     }
 
-    /// Keeps a packet of `len` bytes that leaves now. Numbers may be left out and come late; one that is further back
+    /// Keeps a packet of `len` bytes, at most 65,535, that leaves now. Numbers may be left out and come late; one that is further back
     /// than what is kept, or was kept before, is dropped.
     pub fn insert(&mut self, now: Instant, sequence: ExtendedSequence, packet: T, len: usize) {
         // The oldest lie far back in memory: they are looked at in groups, and refused meanwhile.
@@ -98,6 +111,8 @@ impl<T> Cache<T> {
             self.expire(now);
             self.sweep = now.checked_add(self.config.max_age / SWEEPS);
         }
+        let sent = now.saturating_duration_since(*self.epoch.get_or_insert(now)).as_nanos();
+        let sent = u64::try_from(sent).unwrap_or(u64::MAX);
         if self.slots.is_empty() {
             self.first = sequence.0;
         }
@@ -116,9 +131,10 @@ impl<T> Cache<T> {
         }
         let index = usize::try_from(sequence.0.saturating_sub(self.first)).unwrap_or(usize::MAX);
         if let Some(slot @ None) = self.slots.get_mut(index) {
-            *slot = Some(Slot { packet, len, sent: now, resent: None, resends: 0 });
+            let len = u16::try_from(len).unwrap_or(u16::MAX);
+            *slot = Some(Slot { packet, sent, resent: NEVER, len, resends: 0 });
             self.stats.packets = self.stats.packets.saturating_add(1);
-            self.stats.bytes = self.stats.bytes.saturating_add(len);
+            self.stats.bytes = self.stats.bytes.saturating_add(len.into());
         }
         while self.slots.len() > bound || self.stats.bytes > self.config.max_bytes {
             self.pop();
@@ -138,11 +154,12 @@ impl<T> Cache<T> {
     ) -> Result<&T, Refusal> {
         match self.check(now, sequence, round_trip) {
             Ok(index) => {
+                let since = self.since_epoch(now);
                 let slot = self.slots.get_mut(index).and_then(Option::as_mut).ok_or(Refusal::Unknown)?;
-                slot.resent = Some(now);
+                slot.resent = u32::try_from(slot.age(since).as_micros()).unwrap_or(NEVER).min(NEVER - 1);
                 slot.resends = slot.resends.saturating_add(1);
                 self.stats.resent = self.stats.resent.saturating_add(1);
-                self.stats.resent_bytes = self.stats.resent_bytes.saturating_add(slot.len as u64);
+                self.stats.resent_bytes = self.stats.resent_bytes.saturating_add(slot.len.into());
                 Ok(&slot.packet)
             }
             Err(refusal) => {
@@ -161,11 +178,18 @@ impl<T> Cache<T> {
     /// Drops what has become too old. [`insert`](Self::insert) does it too, a little later: a stream that pauses needs the
     /// call.
     pub fn expire(&mut self, now: Instant) {
-        while self.slots.front().is_some_and(|slot| {
-            slot.as_ref().is_none_or(|slot| now.saturating_duration_since(slot.sent) > self.config.max_age)
-        }) {
+        let now = self.since_epoch(now);
+        let max_age = self.config.max_age;
+        while self.slots.front().is_some_and(|slot| slot.as_ref().is_none_or(|slot| slot.age(now) > max_age))
+        {
             self.pop();
         }
+    }
+
+    /// The number of the oldest packet that is kept.
+    #[must_use]
+    pub const fn first(&self) -> ExtendedSequence {
+        ExtendedSequence(self.first)
     }
 
     /// Drops everything: what was sent is of no more use to the receiver.
@@ -190,7 +214,8 @@ impl<T> Cache<T> {
         let ahead = sequence.0.checked_sub(self.first).ok_or(Refusal::TooOld)?;
         let index = usize::try_from(ahead).map_err(|_| Refusal::Unknown)?;
         let slot = self.slots.get(index).and_then(Option::as_ref).ok_or(Refusal::Unknown)?;
-        if now.saturating_duration_since(slot.sent) > self.config.max_age {
+        let age = slot.age(self.since_epoch(now));
+        if age > self.config.max_age {
             return Err(Refusal::TooOld);
         }
         if slot.resends >= self.config.max_resends {
@@ -198,10 +223,12 @@ impl<T> Cache<T> {
         }
         // A receiver that asks again after exactly one round trip may seem early, as both measure it with an error.
         let wait = (round_trip - round_trip / 8).max(SHORTEST_WAIT);
-        match slot.resent {
-            Some(resent) if now.saturating_duration_since(resent) < wait => Err(Refusal::TooSoon),
-            _ => Ok(index),
-        }
+        let since = age.saturating_sub(Duration::from_micros(slot.resent.into()));
+        if slot.resent != NEVER && since < wait { Err(Refusal::TooSoon) } else { Ok(index) }
+    }
+
+    fn since_epoch(&self, now: Instant) -> Duration {
+        self.epoch.map_or(Duration::ZERO, |epoch| now.saturating_duration_since(epoch))
     }
 
     fn max_packets(&self) -> usize {
@@ -212,7 +239,7 @@ impl<T> Cache<T> {
         self.first = self.first.saturating_add(1);
         if let Some(Some(slot)) = self.slots.pop_front() {
             self.stats.packets = self.stats.packets.saturating_sub(1);
-            self.stats.bytes = self.stats.bytes.saturating_sub(slot.len);
+            self.stats.bytes = self.stats.bytes.saturating_sub(slot.len.into());
         }
     }
 }
@@ -223,6 +250,8 @@ impl<T> fmt::Debug for Cache<T> {
     }
 }
 
+/// It was not sent again.
+const NEVER: u32 = u32::MAX;
 /// How often within the time that packets are kept the old ones are dropped.
 const SWEEPS: u32 = 16;
 /// A request names a packet by 16 bits; half of them must lie ahead.

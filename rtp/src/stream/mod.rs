@@ -5,6 +5,7 @@ pub mod cache;
 pub mod forward;
 mod frame;
 pub mod jitter;
+mod kept;
 pub mod key_frame;
 pub mod nack;
 pub mod reception;

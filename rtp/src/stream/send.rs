@@ -1,13 +1,13 @@
 //! What is sent: one encoding, its packets, and those that are kept to be sent again.
 
 pub(crate) use super::blocks::Blocks;
-use super::cache::{Cache, CacheConfig};
+use super::cache::CacheConfig;
+use super::kept::Kept;
 use super::key_frame::KeyFrameDemands;
 use super::{OutgoingFrame, SectionId, SenderId};
 use crate::codec::{Codec, Fragment, Packetizer};
 use crate::event::SendErrorKind;
-use crate::extension::{Kind, Set};
-use crate::rtcp::NtpTime;
+use crate::extension::{AbsSendTime, Kind, Set};
 use crate::section::{Format, Section};
 use crate::srtp::replay::{ReplayWindow, Verdict};
 use crate::{ExtendedSequence, PayloadType, SequenceNumber, Ssrc, Timestamp};
@@ -35,7 +35,7 @@ pub(crate) struct SendStream {
     used: Option<ReplayWindow<3>>,
     packetizer: Option<(PayloadType, Codec, Packetizer)>,
     random: u16,
-    pub(crate) cache: Cache<SentPacket>,
+    pub(crate) kept: Kept,
     repair_next: ExtendedSequence,
     pub(crate) demands: KeyFrameDemands,
     pub(crate) asked: crate::KeyFrameRequest,
@@ -85,8 +85,7 @@ pub struct RemoteReport {
     pub round_trip_measurements: u64,
 }
 
-/// A packet as it was sent, or waits to be: its payload is shared with whoever made it.
-#[derive(Clone)]
+/// A packet that waits to be sent, or to be sent again: its payload is shared with whoever made it.
 pub(crate) struct SentPacket {
     pub(crate) sequence: ExtendedSequence,
     pub(crate) timestamp: Timestamp,
@@ -95,14 +94,14 @@ pub(crate) struct SentPacket {
     pub(crate) extensions: Set,
     pub(crate) prefix: Bytes,
     pub(crate) body: Bytes,
-    /// What the session said in it, once it was sent.
+    /// What the session said in it, when it was sent before.
     pub(crate) own: Option<Own>,
 }
 
 /// What the session itself says in a packet's extensions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Own {
-    pub(crate) ntp: NtpTime,
+    pub(crate) time: AbsSendTime,
     pub(crate) transport: SequenceNumber,
     /// Whether the packet says what its source is.
     pub(crate) names: bool,
@@ -152,7 +151,7 @@ impl SendStream {
             used: None,
             packetizer: None,
             random: (other >> 16) as u16,
-            cache: Cache::new(cache),
+            kept: Kept::new(cache),
             repair_next: ExtendedSequence(u64::from(other & FIRST_NUMBERS)),
             demands: KeyFrameDemands::default(),
             asked: crate::KeyFrameRequest::Pli,
