@@ -18,7 +18,7 @@ impl PeerConnection {
         label: &str,
         mut config: ChannelConfig,
     ) -> Result<ChannelId, CreateError> {
-        let now = self.advance(now);
+        let now = self.wake(now);
         if self.phase != Phase::Running {
             return Err(CreateError::Closed);
         }
@@ -40,7 +40,7 @@ impl PeerConnection {
         kind: Kind,
         payload: Bytes,
     ) -> Result<(), SendError> {
-        let now = self.advance(now);
+        let now = self.wake(now);
         if self.phase != Phase::Running {
             return Err(SendError::Closed(payload));
         }
@@ -49,6 +49,7 @@ impl PeerConnection {
 
     /// The next message that has arrived, from whichever channel. What is not fetched holds the peer back.
     pub fn recv(&mut self) -> Option<Message> {
+        self.wake(self.now);
         self.channels.recv()
     }
 
@@ -71,12 +72,13 @@ impl PeerConnection {
 
     /// [`Event::BufferedAmountLow`] tells when the channel's buffered amount comes down to `threshold` bytes. Default 0.
     pub fn set_buffered_amount_low_threshold(&mut self, id: ChannelId, threshold: usize) {
+        self.wake(self.now);
         self.channels.set_buffered_amount_low_threshold(id, threshold);
     }
 
     /// Closes a data channel once what is queued on it has arrived; [`Event::ChannelClosed`] tells when it is done.
     pub fn close_data_channel(&mut self, now: Instant, id: ChannelId) {
-        let now = self.advance(now);
+        let now = self.wake(now);
         self.channels.close(now, id);
     }
 

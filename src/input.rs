@@ -71,6 +71,7 @@ impl PeerConnection {
         let path = arrival.path.canonical();
         match self.ice.handle_datagram(now, path, datagram) {
             Ok(ice::Received::Consumed) => {
+                self.wake(now);
                 self.learn(path);
                 self.pump();
                 Ok(Received::Consumed)
@@ -89,17 +90,21 @@ impl PeerConnection {
             }
             // What is refused may still have changed a layer: a handshake that fails, say.
             Ok(ice::Received::Payload { source, qualified, bytes }) => {
+                self.wake(now);
                 let used = self.handle_payload(source, qualified, bytes);
                 self.pump();
                 used.map(|()| Received::Consumed)
             }
-            Err(reason) => self.refuse(Discard::Ice(reason)),
+            Err(reason) => {
+                self.wake(now);
+                self.refuse(Discard::Ice(reason))
+            }
         }
     }
 
     /// A deadline has come. Calling early does nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let now = self.advance(now);
+        let now = self.wake(now);
         match self.phase {
             Phase::Ended { .. } => return,
             Phase::Closing { reason, until } if until <= now => self.finish(reason),

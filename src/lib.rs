@@ -71,6 +71,7 @@ mod negotiate;
 mod output;
 mod peer_connection;
 mod pump;
+mod quiet;
 mod seed;
 mod stats;
 mod transceivers;

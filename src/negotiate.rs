@@ -151,7 +151,7 @@ impl PeerConnection {
         now: Instant,
         description: &Description,
     ) -> Result<(), DescriptionError> {
-        let now = self.advance(now);
+        let now = self.wake(now);
         self.signalling.negotiator.set_local_description(description.kind, Some(&description.sdp))?;
         self.negotiated(now);
         Ok(())
@@ -188,7 +188,7 @@ impl PeerConnection {
     /// }
     /// ```
     pub fn set_implicit_local_description(&mut self, now: Instant) -> Result<Description, DescriptionError> {
-        let now = self.advance(now);
+        let now = self.wake(now);
         let kind = self.signalling.negotiator.set_implicit_local_description()?;
         self.negotiated(now);
         let sdp = self.signalling.negotiator.local_description();
@@ -198,7 +198,7 @@ impl PeerConnection {
 
     /// Undoes what our description, or the peer's, asks for as long as it waits for an answer.
     pub fn roll_back(&mut self, now: Instant) -> Result<(), DescriptionError> {
-        let now = self.advance(now);
+        let now = self.wake(now);
         self.signalling.negotiator.set_local_description(SdpType::Rollback, None)?;
         self.negotiated(now);
         Ok(())
@@ -222,7 +222,7 @@ impl PeerConnection {
         now: Instant,
         description: &Description,
     ) -> Result<(), DescriptionError> {
-        let now = self.advance(now);
+        let now = self.wake(now);
         self.signalling.negotiator.set_remote_description(description.kind, &description.sdp)?;
         self.negotiated(now);
         Ok(())
@@ -246,7 +246,7 @@ impl PeerConnection {
         now: Instant,
         candidate: &IceCandidate,
     ) -> Result<(), AddCandidateError> {
-        let now = self.advance(now);
+        let now = self.wake(now);
         match self.signalling.negotiator.add_remote_candidate(candidate)? {
             RemoteCandidate::Add(value) => self.ice.add_remote_candidate(now, &value.parse()?),
             RemoteCandidate::End => self.ice.end_of_remote_candidates(now),

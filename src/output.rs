@@ -68,17 +68,18 @@ impl PeerConnection {
             Phase::Ended { .. } => None,
             Phase::Closing { until, .. } => Some(until),
             Phase::Running => {
-                let dtls = match &self.security {
-                    Security::Waiting => None,
-                    Security::Handshaking(dtls) | Security::Established { dtls, .. } => dtls.poll_timeout(),
-                };
-                let media = self.media.session.poll_timeout();
-                [self.ice.poll_timeout(), dtls, media, self.channels.poll_timeout()]
-                    .into_iter()
-                    .flatten()
-                    .min()
+                let others = self.quiet_deadline().unwrap_or_else(|| self.deadline_beside_media());
+                [others, self.media.session.poll_timeout()].into_iter().flatten().min()
             }
         }
+    }
+
+    pub(crate) fn deadline_beside_media(&self) -> Option<Instant> {
+        let dtls = match &self.security {
+            Security::Waiting => None,
+            Security::Handshaking(dtls) | Security::Established { dtls, .. } => dtls.poll_timeout(),
+        };
+        [self.ice.poll_timeout(), dtls, self.channels.poll_timeout()].into_iter().flatten().min()
     }
 
     /// The next thing to know.
@@ -88,12 +89,18 @@ impl PeerConnection {
             return None;
         }
         let event = self.signalling.poll_event().or_else(|| self.events.pop_front());
-        event.or_else(|| self.poll_media_event()).or_else(|| self.poll_channel_event()).or_else(|| {
-            match &mut self.phase {
-                Phase::Ended { reason } => reason.take().map(Event::Closed),
-                Phase::Running | Phase::Closing { .. } => None,
-            }
-        })
+        let event = event.or_else(|| self.poll_media_event());
+        if event.is_some() || self.nothing_to_tell() {
+            return event;
+        }
+        let event = self.poll_channel_event().or_else(|| match &mut self.phase {
+            Phase::Ended { reason } => reason.take().map(Event::Closed),
+            Phase::Running | Phase::Closing { .. } => None,
+        });
+        if event.is_none() {
+            self.nothing_told();
+        }
+        event
     }
 
     /// What [`Demux`](crate::Demux) should know.
@@ -125,18 +132,18 @@ impl PeerConnection {
         if matches!(self.phase, Phase::Ended { .. }) {
             return None;
         }
-        let transmit = self.write_next(now, max_datagrams, out);
-        match &transmit {
-            Some(transmit) => {
+        let transmit = match self.quiet_path(now) {
+            Some(path) => self.write_media(now, path, max_datagrams, out),
+            None => self.write_next(now, max_datagrams, out),
+        };
+        match (&transmit, self.phase) {
+            (Some(transmit), _) => {
                 self.counters.bytes_sent += transmit.len as u64;
                 let each = transmit.segment_size.map_or(transmit.len, NonZeroUsize::get).max(1);
                 self.counters.datagrams_sent += transmit.len.div_ceil(each) as u64;
             }
-            None => {
-                if let Phase::Closing { reason, .. } = self.phase {
-                    self.finish(reason);
-                }
-            }
+            (None, Phase::Closing { reason, .. }) => self.finish(reason),
+            (None, _) => {}
         }
         transmit
     }
@@ -155,6 +162,7 @@ impl PeerConnection {
         let path = self.ice.sending_path()?.path();
         if let Some(len) = self.security.dtls().and_then(|dtls| dtls.poll_transmit(now, MAX_LEN, out)) {
             // A flight's last datagram may be what an event waited for.
+            self.wake(now);
             self.pump();
             return Some(single(path, len));
         }
@@ -165,7 +173,10 @@ impl PeerConnection {
             return Some(batch);
         }
         let closing = matches!(self.phase, Phase::Closing { .. });
-        let dtls = self.security.dtls().filter(|_| closing)?;
+        let Some(dtls) = self.security.dtls().filter(|_| closing) else {
+            self.nothing_sent();
+            return None;
+        };
         dtls.close(now);
         dtls.poll_transmit(now, MAX_LEN, out).map(|len| single(path, len))
     }

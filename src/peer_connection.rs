@@ -5,6 +5,7 @@ use crate::early::EarlyDatagrams;
 use crate::event::{CloseReason, ConnectionState, Discard, Event};
 use crate::media::Media;
 use crate::negotiate::Signalling;
+use crate::quiet::Quiet;
 use crate::seed::{Label, Seeds};
 use crate::stats::Counters;
 use duologue_dtls as dtls;
@@ -52,6 +53,7 @@ pub struct PeerConnection {
     /// Whether the user names of our checks have changed since the last poll, for [`Demux`](crate::Demux).
     pub(crate) users_changed: bool,
     pub(crate) counters: Counters,
+    pub(crate) quiet: Quiet,
 }
 
 /// How far DTLS has come.
@@ -118,6 +120,7 @@ impl PeerConnection {
             learnt: Vec::new(),
             users_changed: false,
             counters: Counters::default(),
+            quiet: Quiet::default(),
         }
     }
 
@@ -127,7 +130,7 @@ impl PeerConnection {
         now: Instant,
         address: SocketAddr,
     ) -> Result<ice::InterfaceId, ice::InterfaceError> {
-        let now = self.advance(now);
+        let now = self.wake(now);
         let added = self.ice.add_interface(now, address);
         self.pump();
         added
@@ -135,7 +138,7 @@ impl PeerConnection {
 
     /// Takes an address away: what was found through it is gone.
     pub fn remove_interface(&mut self, now: Instant, id: ice::InterfaceId) {
-        let now = self.advance(now);
+        let now = self.wake(now);
         self.ice.remove_interface(now, id);
         self.pump();
     }
@@ -176,7 +179,7 @@ impl PeerConnection {
     /// [`Event::Closed`] follows once the last datagrams are polled, or after a second. Messages that have arrived can
     /// still be received.
     pub fn close(&mut self, now: Instant) {
-        let now = self.advance(now);
+        let now = self.wake(now);
         if self.phase == Phase::Running {
             self.channels.abort(now);
             self.end(CloseReason::Local);
