@@ -40,6 +40,8 @@ pub struct ReceiverInfo<'a> {
 
 /// The RTP session, and what of it belongs to which transceiver.
 #[derive(Debug)]
+// What every sent packet touches comes first.
+#[repr(C)]
 pub(crate) struct Media {
     pub(crate) session: rtp::Session,
     pub(crate) links: BTreeMap<SectionId, Link>,
@@ -357,6 +359,8 @@ impl PeerConnection {
     /// What the session tells, as the browser would.
     pub(crate) fn poll_media_event(&mut self) -> Option<Event> {
         while let Some(event) = self.media.session.poll_event() {
+            // It may bring others.
+            self.wake(self.now);
             match event {
                 rtp::Event::ReceiverAdded { receiver, section } => {
                     let Some(link) = self.media.links.get_mut(&section) else { continue };

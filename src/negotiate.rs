@@ -127,6 +127,12 @@ impl PeerConnection {
         self.signalling.negotiator.signaling_state()
     }
 
+    /// The negotiation, for something that may have it tell or want something.
+    pub(crate) fn negotiator(&mut self) -> &mut Negotiator {
+        self.wake(self.now);
+        &mut self.signalling.negotiator
+    }
+
     /// Creates an offer of what is negotiated and what was asked for since.
     pub fn create_offer(&mut self) -> Result<Description, StateError> {
         self.create_offer_with(OfferOptions::default())
@@ -134,13 +140,13 @@ impl PeerConnection {
 
     /// Creates an offer with options, as [`create_offer`](Self::create_offer) does.
     pub fn create_offer_with(&mut self, options: OfferOptions) -> Result<Description, StateError> {
-        let sdp = self.signalling.negotiator.create_offer(options)?;
+        let sdp = self.negotiator().create_offer(options)?;
         Ok(Description { kind: SdpType::Offer, sdp })
     }
 
     /// Creates the answer to the peer's offer.
     pub fn create_answer(&mut self) -> Result<Description, StateError> {
-        let sdp = self.signalling.negotiator.create_answer()?;
+        let sdp = self.negotiator().create_answer()?;
         Ok(Description { kind: SdpType::Answer, sdp })
     }
 
@@ -213,7 +219,7 @@ impl PeerConnection {
 
     /// Asks for an ICE restart in the next offer: other credentials, another path. The old one is used until then.
     pub fn restart_ice(&mut self) {
-        self.signalling.negotiator.restart_ice();
+        self.negotiator().restart_ice();
     }
 
     /// Sets the peer's description: offer, answer, provisional answer or rollback.

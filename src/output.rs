@@ -88,12 +88,12 @@ impl PeerConnection {
         if let Phase::Ended { reason: None } = self.phase {
             return None;
         }
-        let event = self.signalling.poll_event().or_else(|| self.events.pop_front());
-        let event = event.or_else(|| self.poll_media_event());
-        if event.is_some() || self.nothing_to_tell() {
-            return event;
+        if self.nothing_to_tell() {
+            return self.poll_media_event();
         }
-        let event = self.poll_channel_event().or_else(|| match &mut self.phase {
+        let event = self.signalling.poll_event().or_else(|| self.events.pop_front());
+        let event = event.or_else(|| self.poll_media_event()).or_else(|| self.poll_channel_event());
+        let event = event.or_else(|| match &mut self.phase {
             Phase::Ended { reason } => reason.take().map(Event::Closed),
             Phase::Running | Phase::Closing { .. } => None,
         });

@@ -30,30 +30,32 @@ pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// leave; then wait for a datagram or [`poll_timeout`](Self::poll_timeout). [`poll_output`](Self::poll_output) does these in
 /// order.
 /// The crate's documentation states the contract.
+// What every sent packet touches comes first and lies together: a media server finds nothing of a connection in its caches.
+#[repr(C)]
 pub struct PeerConnection {
+    /// The largest time seen.
+    pub(crate) now: Instant,
+    pub(crate) phase: Phase,
+    pub(crate) quiet: Quiet,
+    pub(crate) counters: Counters,
+    pub(crate) media: Media,
     pub(crate) config: Arc<Config>,
     pub(crate) seeds: Seeds,
     /// The wall-clock time of construction, for what tells time to the peer.
     pub(crate) ntp: NtpTime,
-    /// The largest time seen.
-    pub(crate) now: Instant,
     pub(crate) signalling: Signalling,
     pub(crate) ice: ice::Agent,
     pub(crate) security: Security,
-    pub(crate) media: Media,
     pub(crate) channels: Channels,
     /// Whether the association was told to begin.
     pub(crate) sctp_started: bool,
     pub(crate) early: EarlyDatagrams,
-    pub(crate) phase: Phase,
     pub(crate) state: ConnectionState,
     pub(crate) events: VecDeque<Event>,
     /// Paths of authenticated STUN since the last poll, for [`Demux`](crate::Demux).
     pub(crate) learnt: Vec<ice::Path>,
     /// Whether the user names of our checks have changed since the last poll, for [`Demux`](crate::Demux).
     pub(crate) users_changed: bool,
-    pub(crate) counters: Counters,
-    pub(crate) quiet: Quiet,
 }
 
 /// How far DTLS has come.

@@ -48,7 +48,12 @@ impl PeerConnection {
 
     /// Whether the layers beside media have nothing to tell.
     pub(crate) fn nothing_to_tell(&mut self) -> bool {
-        debug_assert!(!self.quiet.nothing_to_tell || self.channels.poll_event().is_none());
+        debug_assert!(
+            !self.quiet.nothing_to_tell
+                || (self.events.is_empty()
+                    && self.signalling.poll_event().is_none()
+                    && self.channels.poll_event().is_none())
+        );
         self.quiet.nothing_to_tell
     }
 

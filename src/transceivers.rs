@@ -24,7 +24,7 @@ impl PeerConnection {
         kind: TrackKind,
         init: TransceiverInit,
     ) -> Result<TransceiverId, TransceiverError> {
-        self.signalling.negotiator.add_transceiver(kind, init)
+        self.negotiator().add_transceiver(kind, init)
     }
 
     /// Sends a track, named by the caller and put into `streams`: on a transceiver that has sent nothing yet, or on a new
@@ -35,27 +35,27 @@ impl PeerConnection {
         track: impl Into<Text>,
         streams: &[Text],
     ) -> Result<TransceiverId, TransceiverError> {
-        self.signalling.negotiator.add_track(kind, track, streams)
+        self.negotiator().add_track(kind, track, streams)
     }
 
     /// Stops sending a transceiver's track, until another one is added.
     pub fn remove_track(&mut self, id: TransceiverId) -> Result<(), TransceiverError> {
-        self.signalling.negotiator.remove_track(id)
+        self.negotiator().remove_track(id)
     }
 
     /// Sends another track in the place of a transceiver's, or none; nothing is negotiated.
     pub fn replace_track(&mut self, id: TransceiverId, track: Option<Text>) -> Result<(), TransceiverError> {
-        self.signalling.negotiator.replace_track(id, track)
+        self.negotiator().replace_track(id, track)
     }
 
     /// Puts a transceiver's track into other streams.
     pub fn set_streams(&mut self, id: TransceiverId, streams: &[Text]) -> Result<(), TransceiverError> {
-        self.signalling.negotiator.set_streams(id, streams)
+        self.negotiator().set_streams(id, streams)
     }
 
     /// Sets what a transceiver is wanted to do.
     pub fn set_direction(&mut self, id: TransceiverId, direction: Direction) -> Result<(), TransceiverError> {
-        self.signalling.negotiator.set_direction(id, direction)
+        self.negotiator().set_direction(id, direction)
     }
 
     /// Ends a transceiver; its section becomes free with the next offer.
@@ -64,7 +64,7 @@ impl PeerConnection {
     /// another under the same credentials, which no peer can follow: the connection then ends. Towards them, let the first
     /// section be one that stays (data channels, or a transceiver that becomes `inactive` instead).
     pub fn stop(&mut self, id: TransceiverId) -> Result<(), TransceiverError> {
-        self.signalling.negotiator.stop(id)
+        self.negotiator().stop(id)
     }
 
     /// Sets which of the configuration's codecs a transceiver's section has, by preference; none goes back to all.
@@ -73,12 +73,12 @@ impl PeerConnection {
         id: TransceiverId,
         codecs: &[Codec],
     ) -> Result<(), TransceiverError> {
-        self.signalling.negotiator.set_codec_preferences(id, codecs)
+        self.negotiator().set_codec_preferences(id, codecs)
     }
 
     /// The parameters of a transceiver's sender, to be changed and handed to [`set_parameters`](Self::set_parameters).
     pub fn parameters(&mut self, id: TransceiverId) -> Result<Parameters, TransceiverError> {
-        self.signalling.negotiator.parameters(id)
+        self.negotiator().parameters(id)
     }
 
     /// Changes what a transceiver's sender does, without a negotiation.
@@ -87,7 +87,7 @@ impl PeerConnection {
         id: TransceiverId,
         parameters: Parameters,
     ) -> Result<(), TransceiverError> {
-        self.signalling.negotiator.set_parameters(id, parameters)?;
+        self.negotiator().set_parameters(id, parameters)?;
         // Encodings pause and go on without a negotiation.
         self.media.update(self.now, &self.signalling.negotiator);
         Ok(())

@@ -4,9 +4,9 @@
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
     slots: Vec<(u64, Option<T>)>,
+    len: usize,
     free: Vec<usize>,
     serial: u64,
-    len: usize,
 }
 
 impl<T> Slab<T> {

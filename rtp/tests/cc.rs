@@ -258,7 +258,10 @@ fn a_history_without_feedback_forgets() {
     let start = start();
     let mut history = history(start, 20_000);
     let stats = history.stats();
-    assert_eq!((stats.forgotten, stats.bytes_in_flight), (20_000 - 5001, 500_100));
+    // Five seconds of them are kept, and some that are not dropped yet.
+    let kept = 20_000 - stats.forgotten;
+    assert!((5001..5101).contains(&kept), "{kept}");
+    assert_eq!(stats.bytes_in_flight, kept * 100);
     for _ in 0..20_000 {
         history.sent(start + MS * 20_000, 100, Ssrc(0));
     }

@@ -6,15 +6,19 @@ use std::time::{Duration, Instant};
 
 /// The packets that left with a transport-wide sequence number, until feedback has told what became of them.
 #[derive(Debug)]
+// What every sent packet touches comes first.
+#[repr(C)]
 pub struct History {
     packets: VecDeque<Sent>,
     /// The number of the first in `packets`.
     first: u64,
     /// When the first packet of all left: times are counted from it.
     epoch: Option<Instant>,
+    /// When the oldest are next looked at, in the same nanoseconds: they lie far back in memory.
+    sweep: u64,
+    stats: HistoryStats,
     /// The peer's clock, by its latest time told, and when that came.
     clock: Option<(u64, Instant)>,
-    stats: HistoryStats,
 }
 
 /// Small, as a server keeps a thousand of them for each stream.
@@ -101,7 +105,7 @@ impl Default for History {
     fn default() -> Self {
         // The second cycle, so that a number below the first is taken for one.
         let stats = HistoryStats::default();
-        Self { packets: VecDeque::new(), first: CYCLE, epoch: None, clock: None, stats }
+        Self { packets: VecDeque::new(), first: CYCLE, epoch: None, clock: None, sweep: 0, stats }
     }
 }
 
@@ -116,12 +120,14 @@ impl History {
     pub fn sent(&mut self, now: Instant, bytes: u32, ssrc: Ssrc) {
         let at = now.saturating_duration_since(*self.epoch.get_or_insert(now)).as_nanos();
         let at = u64::try_from(at).unwrap_or(u64::MAX);
-        while self
-            .packets
-            .front()
-            .is_some_and(|packet| self.packets.len() >= MOST || at.saturating_sub(packet.at) > KEPT)
-        {
+        if self.packets.len() >= MOST {
             self.forget();
+        }
+        if self.sweep <= at {
+            self.sweep = at.saturating_add(SWEEP);
+            while self.packets.front().is_some_and(|packet| at.saturating_sub(packet.at) > KEPT) {
+                self.forget();
+            }
         }
         let bytes = u16::try_from(bytes).unwrap_or(u16::MAX);
         self.packets.push_back(Sent { at, ssrc, bytes, state: State::InFlight });
@@ -244,6 +250,8 @@ const UNIT: u64 = 250;
 /// Packets that are kept, and for how long in nanoseconds: what is told later is of no use to anyone.
 const MOST: usize = 8192;
 const KEPT: u64 = 5_000_000_000;
+/// How often those that are older are dropped, in nanoseconds.
+const SWEEP: u64 = 100_000_000;
 /// As much as a report can say of what is kept. A short report may speak of 65,535 packets.
 const MOST_STATUSES: usize = 2 * MOST;
 /// How far the peer's clock may seem off, in units: 20 s.

@@ -36,36 +36,42 @@ use std::time::{Duration, Instant};
 
 /// Every stream of one transport: what comes in is decrypted, told apart, repaired and reported on; what goes out is
 /// numbered, kept to be sent again, and encrypted. The crate's documentation states the contract.
+// What every sent packet touches comes first and lies together: a media server finds nothing of a connection in its caches.
+#[repr(C)]
 pub struct Session {
-    config: Arc<Config>,
-    random: ChaCha12Rng,
     /// The largest time seen.
     now: Instant,
+    /// The deadline, as long as nothing has come since it was found that there is no RTCP to send: a media server asks for
+    /// each packet that it forwards.
+    quiet_until: Option<Option<Instant>>,
+    mtu: usize,
+    /// Whether any of the senders has sent.
+    has_sent: bool,
+    queue: VecDeque<(Key, SentPacket)>,
+    repairs: VecDeque<(Key, SequenceNumber)>,
+    senders: Slab<SendStream>,
+    sections: BTreeMap<SectionId, SectionState>,
+    config: Arc<Config>,
+    events: VecDeque<Event>,
     /// The wall-clock time at construction.
     epoch: (Instant, NtpTime),
+    history: cc::History,
     keys: Option<Keys>,
-    mtu: usize,
+    random: ChaCha12Rng,
     cname: Box<str>,
     /// As RTCP has measured it, and as the path's checks have.
     round_trips: [Option<Duration>; 2],
     /// Whether RTCP has measured it anew.
     measured: bool,
-    sections: BTreeMap<SectionId, SectionState>,
     demux: Demux,
     receivers: Slab<ReceiveStream>,
-    senders: Slab<SendStream>,
     /// Our sources: whose, and whether they are those of retransmissions.
     ours: HashMap<Ssrc, (Key, bool), Keyed>,
     /// The source of reports while nothing is sent.
     reporter: Ssrc,
-    queue: VecDeque<(Key, SentPacket)>,
-    repairs: VecDeque<(Key, SequenceNumber)>,
-    /// Whether any of the senders has sent.
-    has_sent: bool,
     fragments: VecDeque<Fragment>,
     /// Of payloads' prefixes, and of received extensions.
     blocks: Blocks,
-    history: cc::History,
     arrivals: Option<cc::Arrivals>,
     /// Whose was the last of them.
     arrivals_of: Ssrc,
@@ -77,15 +83,11 @@ pub struct Session {
     demands_due: Option<Instant>,
     /// When sources are next looked at that may be gone.
     idle_due: Option<Instant>,
-    /// The deadline, as long as nothing has come since it was found that there is no RTCP to send: a media server asks for
-    /// each packet that it forwards.
-    quiet_until: Option<Option<Instant>>,
     missing: Vec<ExtendedSequence>,
     keys_scratch: Vec<Key>,
     frames: VecDeque<Frame>,
     frame_bytes: usize,
     frames_told: bool,
-    events: VecDeque<Event>,
     counters: Counters,
 }
 

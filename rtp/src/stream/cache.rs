@@ -65,8 +65,9 @@ pub struct CacheStats {
 /// The packets a sender has sent lately. What a packet is, is the sender's: the cache looks at its number and length.
 ///
 /// It grows with what is kept, so an audio stream's is small; it gives no memory back, and once grown allocates none.
+// What every sent packet touches comes first.
+#[repr(C)]
 pub struct Cache<T> {
-    config: CacheConfig,
     /// The packet numbered `first` comes first; numbers that were left out have an empty place.
     slots: VecDeque<Option<Slot<T>>>,
     first: u64,
@@ -75,6 +76,7 @@ pub struct Cache<T> {
     /// When the oldest are next looked at.
     sweep: Option<Instant>,
     stats: CacheStats,
+    config: CacheConfig,
 }
 
 /// A server with many streams finds no slot in its caches: one with a packet of 48 bytes fills one line of them.
@@ -123,19 +125,25 @@ impl<T> Cache<T> {
             // Nothing of what is kept would stay.
             self.clear();
             self.first = sequence.0;
-            self.slots.push_back(None);
         } else {
-            while self.slots.len() <= index {
+            while self.slots.len() < index {
                 self.slots.push_back(None);
             }
         }
         let index = usize::try_from(sequence.0.saturating_sub(self.first)).unwrap_or(usize::MAX);
-        if let Some(slot @ None) = self.slots.get_mut(index) {
-            let len = u16::try_from(len).unwrap_or(u16::MAX);
-            *slot = Some(Slot { packet, sent, resent: NEVER, len, resends: 0 });
-            self.stats.packets = self.stats.packets.saturating_add(1);
-            self.stats.bytes = self.stats.bytes.saturating_add(len.into());
+        let len = u16::try_from(len).unwrap_or(u16::MAX);
+        let slot = Some(Slot { packet, sent, resent: NEVER, len, resends: 0 });
+        // The next number as a rule: its place is only written to, and need not be fetched first.
+        let new = index == self.slots.len();
+        if new {
+            self.slots.push_back(slot);
+        } else if let Some(free @ None) = self.slots.get_mut(index) {
+            *free = slot;
+        } else {
+            return;
         }
+        self.stats.packets = self.stats.packets.saturating_add(1);
+        self.stats.bytes = self.stats.bytes.saturating_add(len.into());
         while self.slots.len() > bound || self.stats.bytes > self.config.max_bytes {
             self.pop();
         }

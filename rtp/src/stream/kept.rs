@@ -11,11 +11,13 @@ use std::time::{Duration, Instant};
 
 /// What is kept of a sender's packets.
 #[derive(Debug)]
+// What every sent packet touches comes first.
+#[repr(C)]
 pub(crate) struct Kept {
-    packets: Cache<Packet>,
+    last: ExtendedSequence,
     /// Of those that have more, in the order of their numbers.
     more: VecDeque<More>,
-    last: ExtendedSequence,
+    packets: Cache<Packet>,
 }
 
 /// What every packet has.

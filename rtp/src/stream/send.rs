@@ -18,43 +18,48 @@ use std::time::{Duration, Instant};
 
 /// The sending half of one encoding.
 #[derive(Debug)]
+// What every sent packet touches comes first.
+#[repr(C)]
 pub(crate) struct SendStream {
-    pub(crate) id: SenderId,
     pub(crate) section: SectionId,
-    pub(crate) rid: Option<Box<str>>,
     pub(crate) ssrc: Ssrc,
-    pub(crate) repair_ssrc: Ssrc,
     /// Whether it sends, or is paused.
     pub(crate) active: bool,
+    /// Whether the peer has reported on it, and so knows what it is; the same of its retransmissions.
+    pub(crate) known: bool,
+    /// What the application's clock starts at on the wire.
+    offset: Timestamp,
     pub(crate) format: Option<Format>,
     /// What the application's count starts at on the wire.
     first: ExtendedSequence,
-    /// What the application's clock starts at on the wire.
-    offset: Timestamp,
     /// The application's numbers in use: none comes twice, as SRTP's key stream must not.
     used: Option<ReplayWindow<3>>,
+    /// The last timestamp, and when it was first given.
+    clock: Option<(Timestamp, Instant)>,
+    pub(crate) counters: SendCounters,
+    pub(crate) kept: Kept,
+    pub(crate) id: SenderId,
+    pub(crate) rid: Option<Box<str>>,
+    pub(crate) repair_ssrc: Ssrc,
     packetizer: Option<(PayloadType, Codec, Packetizer)>,
     random: u16,
-    pub(crate) kept: Kept,
     repair_next: ExtendedSequence,
     pub(crate) demands: KeyFrameDemands,
     pub(crate) asked: crate::KeyFrameRequest,
-    /// Whether the peer has reported on it, and so knows what it is; the same of its retransmissions.
-    pub(crate) known: bool,
     pub(crate) repair_known: bool,
-    pub(crate) counters: SendCounters,
-    /// The last timestamp, and when it was first given.
-    clock: Option<(Timestamp, Instant)>,
     /// Whether it had its turn in this round of reports.
     pub(crate) reported: bool,
 }
 
 /// What a sender counts.
 #[derive(Debug, Clone, Copy, Default)]
+// What every sent packet touches comes first.
+#[repr(C)]
 pub(crate) struct SendCounters {
     pub(crate) packets: u64,
     pub(crate) header_bytes: u64,
     pub(crate) payload_bytes: u64,
+    pub(crate) last_packet: Option<Instant>,
     pub(crate) repair_packets: u64,
     pub(crate) repair_bytes: u64,
     pub(crate) repair_header_bytes: u64,
@@ -63,7 +68,6 @@ pub(crate) struct SendCounters {
     pub(crate) plis: u64,
     pub(crate) firs: u64,
     pub(crate) remote: RemoteReport,
-    pub(crate) last_packet: Option<Instant>,
 }
 
 /// What the peer's last report block says.
