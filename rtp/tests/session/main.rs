@@ -8,6 +8,7 @@
 //! Two sessions, directly connected over a simulated network.
 
 mod contract;
+mod hostile;
 mod repair;
 mod smoke;
 mod streams;
