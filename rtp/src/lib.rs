@@ -82,6 +82,7 @@
 //! - [RFC 4585](https://www.rfc-editor.org/rfc/rfc4585), [RFC 5104](https://www.rfc-editor.org/rfc/rfc5104),
 //!   [RFC 5506](https://www.rfc-editor.org/rfc/rfc5506), [RFC 9627](https://www.rfc-editor.org/rfc/rfc9627): NACK, PLI and FIR both ways, LRR
 //!   received, early and in reduced size.
+//! - [RFC 3611](https://www.rfc-editor.org/rfc/rfc3611): a receiver's reference time is answered; ours is not told, nor other blocks.
 //! - [RFC 4588](https://www.rfc-editor.org/rfc/rfc4588): retransmission in streams of their own, whose sources are signalled, named by
 //!   `repaired-rid`, or found out; without such a format the same packet again.
 //! - [RFC 8285](https://www.rfc-editor.org/rfc/rfc8285): header extensions; [RFC 8852](https://www.rfc-editor.org/rfc/rfc8852),
@@ -90,7 +91,7 @@
 //! - [Transport-wide feedback](https://datatracker.ietf.org/doc/html/draft-holmer-rmcat-transport-wide-cc-extensions-01): told and taken.
 //! - Payloads: Opus, G.711, G.722, telephone-event, VP8, VP9, H.264, H.265, AV1: see [`codec`].
 //! - Not yet: congestion control and pacing; feedback by [RFC 8888](https://www.rfc-editor.org/rfc/rfc8888) is parsed and written
-//!   but sessions do not exchange it; extended reports ([RFC 3611](https://www.rfc-editor.org/rfc/rfc3611)) likewise.
+//!   but sessions do not exchange it.
 //!
 //! # Decisions
 //! - A retransmission whose source nobody has named belongs to the one stream that misses its packet; while several do, to none.

@@ -4,7 +4,7 @@ use super::Session;
 use super::demux::Route;
 use crate::cc::Told;
 use crate::event::{Discard, Event, KeyFrameRequest};
-use crate::rtcp::{self, Packet, PacketStatus, ReportBlock, SenderInfo};
+use crate::rtcp::{self, Packet, PacketStatus, ReportBlock, SenderInfo, XrBlock};
 use crate::slab::Key;
 use crate::stream::ReceiverId;
 use crate::stream::key_frame::Demand;
@@ -60,6 +60,13 @@ impl Session {
             }
             Packet::ReceiverReport(report) => {
                 report.blocks().for_each(|block| self.report_block(now, &block));
+            }
+            Packet::Xr(xr) => {
+                for block in xr.blocks() {
+                    if let XrBlock::ReceiverReferenceTime(time) = block {
+                        self.reference_times.received(now, xr.ssrc, time);
+                    }
+                }
             }
             Packet::Bye(bye) => bye.sources().for_each(|ssrc| self.goodbye(ssrc)),
             Packet::Nack(nack) => {

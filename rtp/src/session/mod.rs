@@ -5,6 +5,7 @@ mod demux;
 mod feedback;
 mod input;
 mod output;
+mod reference_times;
 mod report;
 mod sections;
 mod stats;
@@ -73,6 +74,7 @@ pub struct Session {
     arrivals_of: Ssrc,
     schedule: Schedule,
     pending: feedback::Pending,
+    reference_times: reference_times::ReferenceTimes,
     /// When the first of the receivers has something due, or sooner.
     streams_due: Option<Instant>,
     /// When a sender's key frame is next asked for.
@@ -143,6 +145,7 @@ impl Session {
             arrivals: None,
             arrivals_of: Ssrc(0),
             pending: feedback::Pending::default(),
+            reference_times: reference_times::ReferenceTimes::default(),
             streams_due: None,
             demands_due: None,
             idle_due: None,

@@ -10,6 +10,7 @@
 mod contract;
 mod hostile;
 mod repair;
+mod reports;
 mod smoke;
 mod streams;
 mod support;

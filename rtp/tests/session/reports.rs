@@ -1,0 +1,177 @@
+//! What reports say beside loss and jitter.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use duologue_netsim::{Link, Network};
+use duologue_rtp::extension::Kind;
+use duologue_rtp::rtcp::{self, DlrrEntry, NtpShort, NtpTime, Packet, Xr, XrBlock};
+use duologue_rtp::stream::OutgoingPacket;
+use duologue_rtp::{Event, SenderInit, Ssrc};
+
+use crate::support::*;
+
+/// The second of two peers, one who forges what it gets, and one who reads what it sends.
+struct Told {
+    peer: Peer,
+    forge: Forge,
+    spy: Spy,
+    now: Instant,
+}
+
+impl Told {
+    fn new() -> Self {
+        let network = Network::new(0);
+        let now = network.now();
+        let [_, mut peer] = pair(&network);
+        peer.session.set_section(now, VIDEO, video());
+        Self { peer, forge: Forge::new(), spy: Spy::new(), now }
+    }
+
+    fn hear(&mut self, ssrc: u32, index: u64) {
+        let datagram = &mut self.forge.rtp(ssrc, VP8, index, &[(Kind::Mid, "v")], b"\x10\x00\x00\x00");
+        self.peer.take(self.now, datagram);
+    }
+
+    fn rtcp(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut datagram = self.forge.rtcp(write);
+        self.peer.take(self.now, &mut datagram);
+    }
+
+    fn reference_time(&mut self, ssrc: u32, time: NtpTime) {
+        self.rtcp(|out| {
+            Xr::write(out, Ssrc(ssrc), [XrBlock::ReceiverReferenceTime(time)]);
+        });
+    }
+
+    /// Lets time pass; returns the answers to reference times, when they were given.
+    fn answers(&mut self, length: Duration) -> Vec<(Instant, DlrrEntry)> {
+        let end = self.now + length;
+        let mut all = Vec::new();
+        while let Some(at) = self.peer.session.poll_timeout().filter(|at| *at <= end) {
+            self.now = at;
+            self.peer.session.handle_timeout(at);
+            for mut datagram in self.peer.drain(at) {
+                let compound = self.spy.rtcp(&mut datagram);
+                assert_eq!(rtcp::check_compound(compound, true), Ok(()));
+                for packet in rtcp::packets(compound) {
+                    let Packet::Xr(xr) = packet.unwrap() else { continue };
+                    for block in xr.blocks() {
+                        let XrBlock::Dlrr(dlrr) = block else { unreachable!("{block:?}") };
+                        all.extend(dlrr.entries().map(|entry| (at, entry)));
+                    }
+                }
+            }
+        }
+        self.now = end;
+        all
+    }
+}
+
+#[test]
+fn a_reference_time_is_told_back_once_with_the_time_that_took() {
+    let mut told = Told::new();
+    told.hear(1, 10);
+    assert_eq!(told.answers(MS * 3000), []);
+    let asked = told.now;
+    told.reference_time(77, NTP.add(MS * 1234));
+    let answers = told.answers(MS * 5000);
+    let [(at, entry)] = answers[..] else { unreachable!("{answers:?}") };
+    assert!(at - asked < MS * 2000);
+    assert_eq!((entry.ssrc, entry.last_rr), (Ssrc(77), NTP.add(MS * 1234).middle()));
+    assert_eq!(entry.delay_since_last_rr, NtpShort::from_duration(at - asked));
+    // Who asked computes the round trip: 60 ms, if the answer was so long under way both ways.
+    let arrival = NTP.add(MS * 1234 + (at - asked) + MS * 60).middle();
+    let trip = rtcp::round_trip(arrival, entry.last_rr, entry.delay_since_last_rr).unwrap();
+    assert!(trip > MS * 59 && trip < MS * 61, "{trip:?}");
+}
+
+#[test]
+fn of_a_source_the_newest_reference_time_is_told_back() {
+    let mut told = Told::new();
+    told.hear(1, 10);
+    told.answers(MS * 3000);
+    for (ssrc, millis) in [(77, 0), (78, 1), (77, 2)] {
+        told.reference_time(ssrc, NTP.add(MS * millis));
+    }
+    let answers = told.answers(MS * 5000);
+    let times: Vec<_> = answers.iter().map(|(_, entry)| (entry.ssrc.0, entry.last_rr)).collect();
+    assert_eq!(times, [(77, NTP.add(MS * 2).middle()), (78, NTP.add(MS).middle())]);
+}
+
+#[test]
+fn a_reference_time_is_told_back_also_by_who_has_nothing_else_to_report_and_by_who_has_too_much() {
+    let mut told = Told::new();
+    told.reference_time(77, NTP);
+    assert_eq!(told.answers(MS * 5000).len(), 1);
+    assert_eq!(told.peer.session.poll_timeout(), None, "then there is nothing more to say");
+    let mut told = Told::new();
+    for ssrc in 1..=100 {
+        told.hear(ssrc, 10);
+    }
+    told.reference_time(77, NTP);
+    let answers = told.answers(MS * 3000);
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].1.ssrc, Ssrc(77));
+}
+
+#[test]
+fn a_peer_of_many_sources_is_told_back_the_times_of_few() {
+    let mut told = Told::new();
+    told.hear(1, 10);
+    for ssrc in 0..1000 {
+        told.reference_time(ssrc, NTP.add(MS * ssrc));
+    }
+    let answers = told.answers(MS * 3000);
+    assert!(answers.iter().map(|(_, entry)| entry.ssrc.0).eq(984..1000), "{answers:?}");
+}
+
+#[test]
+fn what_is_no_reference_time_is_not_told_back() {
+    let mut told = Told::new();
+    told.hear(1, 10);
+    told.reference_time(77, NtpTime(0));
+    let short = XrBlock::Unknown { block_type: 4, type_specific: 0, content: &[1; 4] };
+    let other = XrBlock::Unknown { block_type: 6, type_specific: 0, content: &[1; 8] };
+    told.rtcp(|out| {
+        Xr::write(out, Ssrc(77), [short, other]);
+    });
+    told.rtcp(|out| {
+        let entry = DlrrEntry { ssrc: Ssrc(1), last_rr: NtpShort(1), delay_since_last_rr: NtpShort(1) };
+        Xr::write_dlrr(out, Ssrc(77), std::iter::once(entry), 100);
+    });
+    assert_eq!((told.answers(MS * 5000), &told.peer.refused[..]), (vec![], &[][..]));
+}
+
+/// More than one goodbye, one compound or one bandwidth's worth: no back-off as among 50 members, and nobody is left out.
+#[test]
+fn hundreds_of_senders_that_end_at_once_all_say_goodbye_and_soon() {
+    let mut network = Network::pair(1, &Link { delay: MS * 10, ..Link::default() });
+    let mut config = duologue_rtp::Config::new(&duologue_rtp::srtp::RUST_CRYPTO);
+    config.max_receivers = 1000;
+    let mut peers = peers(network.now(), &std::sync::Arc::new(config), NTP);
+    let start = network.now();
+    for peer in &mut peers {
+        peer.session.set_section(start, AUDIO, audio());
+    }
+    let senders: Vec<_> =
+        (0..700).map(|_| peers[0].session.add_sender(start, AUDIO, SenderInit::default())).collect();
+    // One more, that never sends: it has nothing to say goodbye to.
+    let silent = peers[0].session.add_sender(start, AUDIO, SenderInit::default());
+    for sender in &senders {
+        let packet = OutgoingPacket::new(OPUS, 0, Bytes::from_static(b"sound"));
+        peers[0].session.send_rtp(start, *sender, packet).unwrap();
+    }
+    network.run_to(&mut peers, start + MS * 3000);
+    assert_eq!(peers[1].session.receivers().count(), 700);
+    for sender in senders.into_iter().chain([silent]) {
+        peers[0].session.remove_sender(network.now(), sender);
+    }
+    let before = peers[0].session.stats().rtcp_sent;
+    network.run_to(&mut peers, start + MS * 4000);
+    let ended = peers[1].events.iter().filter(|event| matches!(event, Event::ReceiverEnded { .. })).count();
+    assert_eq!((ended, peers[1].session.receivers().count()), (700, 0));
+    let datagrams = peers[0].session.stats().rtcp_sent - before;
+    assert!((5..=12).contains(&datagrams), "{datagrams}");
+    assert_eq!(peers[1].refused, []);
+}
