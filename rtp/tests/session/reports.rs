@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use duologue_netsim::{Link, Network};
 use duologue_rtp::extension::Kind;
-use duologue_rtp::rtcp::{self, DlrrEntry, NtpShort, NtpTime, Packet, Xr, XrBlock};
+use duologue_rtp::rtcp::{
+    self, DlrrEntry, NtpShort, NtpTime, Packet, Sdes, SdesItem, SdesItemType, Xr, XrBlock,
+};
 use duologue_rtp::stream::OutgoingPacket;
 use duologue_rtp::{Event, SenderInit, Ssrc};
 
@@ -174,4 +176,92 @@ fn hundreds_of_senders_that_end_at_once_all_say_goodbye_and_soon() {
     let datagrams = peers[0].session.stats().rtcp_sent - before;
     assert!((5..=12).contains(&datagrams), "{datagrams}");
     assert_eq!(peers[1].refused, []);
+}
+
+impl Told {
+    /// What the session knows of the names of all that it receives, by their sources.
+    fn names(&self) -> Vec<(u32, Option<String>)> {
+        let name = |receiver| self.peer.session.cname(receiver).map(String::from);
+        self.peer.session.receivers().map(|one| (one.ssrc.0, name(one.receiver))).collect()
+    }
+
+    fn describe(&mut self, ssrc: u32, items: &[(SdesItemType, &[u8])]) {
+        let items = items.iter().map(|&(item_type, value)| SdesItem { item_type, value });
+        self.rtcp(|out| {
+            Sdes::write(out, [(Ssrc(ssrc), items)]);
+        });
+    }
+}
+
+#[test]
+fn the_name_of_a_sources_end_point_is_handed_out_once_it_has_come() {
+    let mut told = Told::new();
+    // Of a source that was not heard: it is not kept.
+    told.describe(1, &[(SdesItemType::CNAME, b"early")]);
+    told.hear(1, 10);
+    told.hear(2, 10);
+    assert_eq!(told.names(), [(1, None), (2, None)]);
+    told.describe(1, &[(SdesItemType::TOOL, b"tool"), (SdesItemType::CNAME, b"first")]);
+    assert_eq!(told.names(), [(1, Some("first".into())), (2, None)]);
+    // The newest counts, and what says nothing of it changes nothing.
+    told.describe(1, &[(SdesItemType::CNAME, b"second")]);
+    told.describe(1, &[(SdesItemType::NAME, b"third")]);
+    assert_eq!(told.names(), [(1, Some("second".into())), (2, None)]);
+    let receiver = told.peer.session.receivers().next().unwrap().receiver;
+    told.rtcp(|out| {
+        rtcp::Bye::write(out, std::iter::once(Ssrc(1)), b"");
+    });
+    assert_eq!((told.peer.session.cname(receiver), told.names()), (None, vec![(2, None)]));
+    assert_eq!(told.peer.refused, []);
+}
+
+#[test]
+fn a_name_has_any_length_that_an_item_has_and_is_text() {
+    let mut told = Told::new();
+    told.hear(1, 10);
+    let long = "n".repeat(255);
+    told.describe(1, &[(SdesItemType::CNAME, long.as_bytes())]);
+    assert_eq!(told.names(), [(1, Some(long.clone()))]);
+    // No text, cut within a letter, or empty: the last one stays.
+    let cut = "\u{e9}".repeat(128);
+    for hostile in [&b"\xff\xfe"[..], b"name\x80", &cut.as_bytes()[..255], b""] {
+        told.describe(1, &[(SdesItemType::CNAME, hostile)]);
+        assert_eq!(told.names(), [(1, Some(long.clone()))], "{hostile:?}");
+    }
+    // Text that one would rather not print is text: whoever prints it takes care.
+    told.describe(1, &[(SdesItemType::CNAME, "<b>\0\r\n\u{202e}".as_bytes())]);
+    assert_eq!(told.names(), [(1, Some("<b>\0\r\n\u{202e}".into()))]);
+    // An item that is longer than its packet spoils the packet, and what stands beside it is used.
+    told.rtcp(|out| {
+        out.extend_from_slice(&[0x81, 202, 0, 3, 0, 0, 0, 1, 1, 200, b'x', b'x', b'x', b'x', 0, 0]);
+    });
+    assert_eq!(told.names(), [(1, Some("<b>\0\r\n\u{202e}".into()))]);
+    assert_eq!(told.peer.refused, []);
+}
+
+#[test]
+fn a_thousand_names_of_strangers_are_not_kept() {
+    let mut told = Told::new();
+    told.hear(5, 10);
+    for ssrc in 0..1000 {
+        told.describe(ssrc, &[(SdesItemType::CNAME, format!("name {ssrc}").as_bytes())]);
+    }
+    assert_eq!(told.names(), [(5, Some("name 5".into()))]);
+    // Nor are they known when the strangers come.
+    told.hear(6, 10);
+    assert_eq!(told.names(), [(5, Some("name 5".into())), (6, None)]);
+}
+
+#[test]
+fn peers_know_each_others_names() {
+    let mut network = Network::pair(1, &Link::default());
+    let (mut peers, _, audio) = call(&network);
+    let start = network.now();
+    for turn in 0..150u32 {
+        network.run_to(&mut peers, start + MS * 20 * turn);
+        let packet = OutgoingPacket::new(OPUS, turn * 960, Bytes::from_static(b"sound"));
+        peers[0].session.send_rtp(network.now(), audio, packet).unwrap();
+    }
+    let receiver = peers[1].receiver(AUDIO).receiver;
+    assert_eq!(peers[1].session.cname(receiver), Some("one"));
 }
