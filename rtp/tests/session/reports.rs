@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use duologue_netsim::{Link, Network};
 use duologue_rtp::extension::Kind;
+use duologue_rtp::packet::is_rtcp;
 use duologue_rtp::rtcp::{
     self, DlrrEntry, NtpShort, NtpTime, Packet, Sdes, SdesItem, SdesItemType, Xr, XrBlock,
 };
@@ -46,26 +47,33 @@ impl Told {
         });
     }
 
-    /// Lets time pass; returns the answers to reference times, when they were given.
-    fn answers(&mut self, length: Duration) -> Vec<(Instant, DlrrEntry)> {
+    /// Lets time pass; `each` is given what is sent, by datagrams.
+    fn wait(&mut self, length: Duration, mut each: impl FnMut(Instant, &[Packet<'_>])) {
         let end = self.now + length;
-        let mut all = Vec::new();
         while let Some(at) = self.peer.session.poll_timeout().filter(|at| *at <= end) {
             self.now = at;
             self.peer.session.handle_timeout(at);
-            for mut datagram in self.peer.drain(at) {
+            for mut datagram in self.peer.drain(at).into_iter().filter(|datagram| is_rtcp(datagram)) {
                 let compound = self.spy.rtcp(&mut datagram);
                 assert_eq!(rtcp::check_compound(compound, true), Ok(()));
-                for packet in rtcp::packets(compound) {
-                    let Packet::Xr(xr) = packet.unwrap() else { continue };
-                    for block in xr.blocks() {
-                        let XrBlock::Dlrr(dlrr) = block else { unreachable!("{block:?}") };
-                        all.extend(dlrr.entries().map(|entry| (at, entry)));
-                    }
-                }
+                each(at, &rtcp::packets(compound).map(Result::unwrap).collect::<Vec<_>>());
             }
         }
         self.now = end;
+    }
+
+    /// Lets time pass; returns the answers to reference times, when they were given.
+    fn answers(&mut self, length: Duration) -> Vec<(Instant, DlrrEntry)> {
+        let mut all = Vec::new();
+        self.wait(length, |at, packets| {
+            for packet in packets {
+                let Packet::Xr(xr) = packet else { continue };
+                for block in xr.blocks() {
+                    let XrBlock::Dlrr(dlrr) = block else { unreachable!("{block:?}") };
+                    all.extend(dlrr.entries().map(|entry| (at, entry)));
+                }
+            }
+        });
         all
     }
 }
@@ -107,14 +115,22 @@ fn a_reference_time_is_told_back_also_by_who_has_nothing_else_to_report_and_by_w
     told.reference_time(77, NTP);
     assert_eq!(told.answers(MS * 5000).len(), 1);
     assert_eq!(told.peer.session.poll_timeout(), None, "then there is nothing more to say");
+    // More sources than five compounds have room for, in each interval anew: the next one answers nonetheless.
     let mut told = Told::new();
-    for ssrc in 1..=100 {
-        told.hear(ssrc, 10);
+    let (mut asked, mut answers) = (Vec::new(), Vec::new());
+    for turn in 0..200 {
+        for ssrc in 1..=200 {
+            told.hear(ssrc, 10 + turn);
+        }
+        if turn % 40 == 20 {
+            told.reference_time(77, NTP);
+            asked.push(told.now);
+        }
+        answers.extend(told.answers(MS * 50));
     }
-    told.reference_time(77, NTP);
-    let answers = told.answers(MS * 3000);
-    assert_eq!(answers.len(), 1);
-    assert_eq!(answers[0].1.ssrc, Ssrc(77));
+    assert_eq!(answers.len(), 5);
+    let delays: Vec<_> = asked.iter().zip(&answers).map(|(asked, (at, _))| *at - *asked).collect();
+    assert!(delays.iter().all(|delay| *delay < MS * 1600), "{delays:?}");
 }
 
 #[test]
@@ -264,4 +280,38 @@ fn peers_know_each_others_names() {
     }
     let receiver = peers[1].receiver(AUDIO).receiver;
     assert_eq!(peers[1].session.cname(receiver), Some("one"));
+}
+
+#[test]
+fn goodbyes_leave_room_for_what_cannot_wait_and_who_never_sent_says_none() {
+    let mut told = Told::new();
+    told.peer.session.set_section(told.now, AUDIO, audio());
+    let mut add = || told.peer.session.add_sender(told.now, AUDIO, SenderInit::default());
+    let (senders, silent) = ((0..600).map(|_| add()).collect::<Vec<_>>(), add());
+    for sender in &senders {
+        let packet = OutgoingPacket::new(OPUS, 0, Bytes::from_static(b"sound"));
+        told.peer.session.send_rtp(told.now, *sender, packet).unwrap();
+    }
+    told.hear(1, 10);
+    told.wait(MS * 3000, |_, _| {});
+    let ssrc = |told: &Told, id| told.peer.sender(id).ssrc;
+    let mut expected: Vec<Ssrc> = senders.iter().map(|sender| ssrc(&told, *sender)).collect();
+    for sender in senders.into_iter().chain([silent]) {
+        told.peer.session.remove_sender(told.now, sender);
+    }
+    let receiver = told.peer.receiver(VIDEO).receiver;
+    told.peer.session.request_key_frame(told.now, receiver);
+    let (mut named, mut datagrams) = (Vec::new(), Vec::new());
+    told.wait(MS * 200, |_, packets| {
+        let goodbyes = packets.iter().filter_map(|packet| match packet {
+            Packet::Bye(bye) => Some(bye.sources()),
+            _ => None,
+        });
+        named.extend(goodbyes.flatten());
+        datagrams.push(packets.iter().any(|packet| matches!(packet, Packet::Pli(_))));
+    });
+    assert!(datagrams[0] && datagrams.len() >= 3, "the request leaves with the first of them: {datagrams:?}");
+    expected.sort_unstable();
+    named.sort_unstable();
+    assert_eq!(named, expected);
 }
