@@ -67,7 +67,7 @@
 //!    be sent, and nothing of it leaves.
 //! 6. `poll_transmit` appends at most one datagram; `None` for lack of room loses nothing, whether a batch of equal lengths
 //!    is being filled or the buffer is small. Steady state allocates nothing per packet, repairs and reports among them, and a
-//!    payload is copied once, into the datagram.
+//!    payload is copied once, into the datagram (those that begin and end a frame of video also to be looked at).
 //! 7. After `handle_timeout(t)` the next deadline is later than `t` or none, also when nothing can be sent; an early call does
 //!    nothing; a drain ends and a second one is empty.
 //! 8. Frames are pulled, and the oldest are dropped when nobody does. Events are coalesced: at most two for each receiver that
@@ -97,6 +97,8 @@
 //! - A retransmission whose source nobody has named belongs to the one stream that misses its packet; while several do, to none.
 //! - A packet given to [`Session::send_rtp`] may exceed the largest datagram by what our headers and tag add: what others have
 //!   cut cannot be cut again.
+//! - A key frame that leaves answers those requests too that come within a round trip after it: they were sent before it can
+//!   have arrived.
 //! - A packet is sent again ten times at most, a round trip apart; who asks for more gets nothing.
 
 pub mod cc;

@@ -66,6 +66,8 @@ pub struct Session {
     /// Whether any of the senders has sent.
     has_sent: bool,
     fragments: VecDeque<Fragment>,
+    /// One of them in one piece.
+    payload: Vec<u8>,
     /// Of payloads' prefixes, and of received extensions.
     blocks: Blocks,
     history: cc::History,
@@ -140,6 +142,7 @@ impl Session {
             held_repair: None,
             has_sent: false,
             fragments: VecDeque::new(),
+            payload: Vec::new(),
             blocks: Blocks::default(),
             history: cc::History::default(),
             arrivals: None,

@@ -9,6 +9,7 @@
 
 mod contract;
 mod hostile;
+mod key_frames;
 mod repair;
 mod reports;
 mod smoke;
