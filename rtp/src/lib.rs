@@ -67,7 +67,7 @@
 //!    be sent, and nothing of it leaves.
 //! 6. `poll_transmit` appends at most one datagram; `None` for lack of room loses nothing, whether a batch of equal lengths
 //!    is being filled or the buffer is small. Steady state allocates nothing per packet, repairs and reports among them, and a
-//!    payload is copied once, into the datagram.
+//!    payload is copied once, into the datagram (those that begin and end a frame of video also to be looked at).
 //! 7. After `handle_timeout(t)` the next deadline is later than `t` or none, also when nothing can be sent; an early call does
 //!    nothing; a drain ends and a second one is empty.
 //! 8. Frames are pulled, and the oldest are dropped when nobody does. Events are coalesced: at most two for each receiver that
@@ -82,6 +82,7 @@
 //! - [RFC 4585](https://www.rfc-editor.org/rfc/rfc4585), [RFC 5104](https://www.rfc-editor.org/rfc/rfc5104),
 //!   [RFC 5506](https://www.rfc-editor.org/rfc/rfc5506), [RFC 9627](https://www.rfc-editor.org/rfc/rfc9627): NACK, PLI and FIR both ways, LRR
 //!   received, early and in reduced size.
+//! - [RFC 3611](https://www.rfc-editor.org/rfc/rfc3611): a receiver's reference time is answered; ours is not told, nor other blocks.
 //! - [RFC 4588](https://www.rfc-editor.org/rfc/rfc4588): retransmission in streams of their own, whose sources are signalled, named by
 //!   `repaired-rid`, or found out; without such a format the same packet again.
 //! - [RFC 8285](https://www.rfc-editor.org/rfc/rfc8285): header extensions; [RFC 8852](https://www.rfc-editor.org/rfc/rfc8852),
@@ -90,12 +91,14 @@
 //! - [Transport-wide feedback](https://datatracker.ietf.org/doc/html/draft-holmer-rmcat-transport-wide-cc-extensions-01): told and taken.
 //! - Payloads: Opus, G.711, G.722, telephone-event, VP8, VP9, H.264, H.265, AV1: see [`codec`].
 //! - Not yet: congestion control and pacing; feedback by [RFC 8888](https://www.rfc-editor.org/rfc/rfc8888) is parsed and written
-//!   but sessions do not exchange it; extended reports ([RFC 3611](https://www.rfc-editor.org/rfc/rfc3611)) likewise.
+//!   but sessions do not exchange it.
 //!
 //! # Decisions
 //! - A retransmission whose source nobody has named belongs to the one stream that misses its packet; while several do, to none.
 //! - A packet given to [`Session::send_rtp`] may exceed the largest datagram by what our headers and tag add: what others have
 //!   cut cannot be cut again.
+//! - A key frame that leaves answers those requests too that come within a round trip after it: they were sent before it can
+//!   have arrived.
 //! - A packet is sent again ten times at most, a round trip apart; who asks for more gets nothing.
 
 pub mod cc;

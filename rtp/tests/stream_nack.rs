@@ -369,6 +369,11 @@ fn a_long_gap_is_given_up_and_not_asked_for() {
     assert_eq!(nack.counters().given_up, 5000);
     nack.received(ExtendedSequence(5005), at(1), false);
     assert_eq!(asked(&mut nack, at(30)), [(5004, at(3))]);
+    // 500 are the longest.
+    nack.received(ExtendedSequence(5005 + 501), at(31), false);
+    assert_eq!(asked(&mut nack, at(35)).len(), 500);
+    nack.received(ExtendedSequence(5506 + 502), at(36), false);
+    assert_eq!((nack.missing(), nack.deadline()), (0, None));
 }
 
 #[test]
@@ -384,6 +389,68 @@ fn so_many_are_missing_at_once_and_no_more() {
     let mut out = Vec::new();
     assert_eq!(nack.poll(at(5), &mut out), 1000);
     assert_eq!(out[999], ExtendedSequence(199_997));
+}
+
+#[test]
+fn holes_that_were_filled_take_no_room_from_one_that_was_not() {
+    let at = clock();
+    let mut nack = Nack::new(NackConfig::default());
+    nack.received(ExtendedSequence(0), at(0), false);
+    // The first hole stays; of each further pair the first is overtaken by the second.
+    for number in (2..20_000u64).step_by(2) {
+        nack.received(ExtendedSequence(number + 1), at(0), false);
+        nack.received(ExtendedSequence(number), at(0), false);
+        assert_eq!(nack.missing(), 1);
+    }
+    assert!(!nack.take_gave_up());
+    assert_eq!(nack.counters().given_up, 0);
+    assert_eq!(asked(&mut nack, at(3)).iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1]);
+}
+
+/// With a search of all that is missing for each hole this would take a billion steps.
+#[test]
+fn whatever_a_peer_leaves_out_what_is_missing_is_bounded_and_each_packet_is_accounted_for() {
+    let at = clock();
+    let mut nack = Nack::new(NackConfig::default());
+    let mut number = 0u64;
+    let mut out = Vec::new();
+    for turn in 0..3000u64 {
+        // Bursts of the longest gaps that are asked for, at times a longer one, short ones after it, and late packets that fill
+        // a few.
+        number += match turn % 100 {
+            99 => 30_000,
+            98 => 502,
+            30.. => 501,
+            _ => 10,
+        };
+        let now = at(turn * 4);
+        nack.received(ExtendedSequence(number), now, false);
+        nack.received(ExtendedSequence(number.saturating_sub(turn % 700)), now, turn % 2 == 0);
+        out.clear();
+        if turn % 7 == 0 {
+            assert!(nack.poll(now, &mut out) <= 1000);
+        }
+        assert!(nack.missing() <= 1000);
+        let counters = nack.counters();
+        let over = counters.repaired + counters.overtaken + counters.given_up + counters.skipped;
+        assert_eq!(counters.missing, over + nack.missing() as u64);
+    }
+    let counters = nack.counters();
+    assert!(counters.repaired > 100 && counters.overtaken > 100 && counters.requests > 1000, "{counters:?}");
+    // Nothing of it outlives its age.
+    assert!(asked(&mut nack, at(20_000)).iter().all(|(_, when)| *when < at(3000 * 4 + 1000)));
+    assert_eq!((nack.missing(), nack.deadline()), (0, None));
+}
+
+#[test]
+fn a_leap_to_the_last_number_of_all_is_survived() {
+    let at = clock();
+    let mut nack = Nack::new(NackConfig::default());
+    for number in [0, 2, u64::MAX - 2, u64::MAX, 5] {
+        nack.received(ExtendedSequence(number), at(0), false);
+    }
+    assert_eq!((nack.missing(), nack.take_gave_up()), (1, true));
+    assert_eq!(asked(&mut nack, at(3)), [(u64::MAX - 1, at(2))]);
 }
 
 #[test]

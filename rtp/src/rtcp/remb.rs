@@ -72,13 +72,7 @@ pub(super) const IDENTIFIER: &[u8] = b"REMB";
 
 /// A bit rate from its two parts; the largest number when it is larger than that.
 pub(super) const fn read_bit_rate(exponent: u32, mantissa: u32) -> u64 {
-    if mantissa == 0 {
-        0
-    } else if (mantissa as u64).leading_zeros() < exponent {
-        u64::MAX
-    } else {
-        (mantissa as u64) << exponent
-    }
+    if (mantissa as u64).leading_zeros() < exponent { u64::MAX } else { (mantissa as u64) << exponent }
 }
 
 /// A bit rate's exponent and its mantissa of `bits`, rounded down.

@@ -4,7 +4,7 @@ use super::Session;
 use super::demux::Route;
 use crate::cc::Told;
 use crate::event::{Discard, Event, KeyFrameRequest};
-use crate::rtcp::{self, Packet, PacketStatus, ReportBlock, SenderInfo};
+use crate::rtcp::{self, Packet, PacketStatus, ReportBlock, SdesItemType, SenderInfo, XrBlock};
 use crate::slab::Key;
 use crate::stream::ReceiverId;
 use crate::stream::key_frame::Demand;
@@ -61,6 +61,20 @@ impl Session {
             Packet::ReceiverReport(report) => {
                 report.blocks().for_each(|block| self.report_block(now, &block));
             }
+            Packet::Sdes(sdes) => {
+                for chunk in sdes.chunks() {
+                    if let Some(cname) = chunk.value(SdesItemType::CNAME) {
+                        self.named(chunk.ssrc, cname);
+                    }
+                }
+            }
+            Packet::Xr(xr) => {
+                for block in xr.blocks() {
+                    if let XrBlock::ReceiverReferenceTime(time) = block {
+                        self.reference_times.received(now, xr.ssrc, time);
+                    }
+                }
+            }
             Packet::Bye(bye) => bye.sources().for_each(|ssrc| self.goodbye(ssrc)),
             Packet::Nack(nack) => {
                 let (media, lost) = (nack.media, nack.lost());
@@ -103,6 +117,17 @@ impl Session {
             reports,
         });
         stream.clock.update(info);
+    }
+
+    /// A source told its end-point's name. Of sources that nothing was received of it is not kept: it comes again.
+    fn named(&mut self, ssrc: Ssrc, cname: &[u8]) {
+        let Some(Route::Media(key)) = self.demux.route(ssrc) else { return };
+        let Some(stream) = self.receivers.get_mut(key) else { return };
+        // RFC 3550, Section 6.5: the text is UTF-8. What is not, and what is empty, names nobody; the last name stays.
+        let Some(cname) = str::from_utf8(cname).ok().filter(|cname| !cname.is_empty()) else { return };
+        if stream.cname.as_deref() != Some(cname) {
+            stream.cname = Some(cname.into());
+        }
     }
 
     fn report_block(&mut self, now: Instant, block: &ReportBlock) {

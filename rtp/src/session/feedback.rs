@@ -72,7 +72,8 @@ impl Session {
 
     /// Whether RTCP is to be sent sooner or later.
     pub(super) fn speaks(&self) -> bool {
-        self.pending.has_feedback() || self.receivers.len() > 0 || self.has_sent
+        let asked = self.pending.has_feedback() || !self.reference_times.is_empty();
+        asked || self.receivers.len() > 0 || self.has_sent
     }
 
     /// Appends an RTCP datagram, when it is time for one.

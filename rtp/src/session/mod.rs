@@ -5,6 +5,7 @@ mod demux;
 mod feedback;
 mod input;
 mod output;
+mod reference_times;
 mod report;
 mod sections;
 mod stats;
@@ -70,6 +71,8 @@ pub struct Session {
     /// The source of reports while nothing is sent.
     reporter: Ssrc,
     fragments: VecDeque<Fragment>,
+    /// One of them in one piece.
+    payload: Vec<u8>,
     /// Of payloads' prefixes, and of received extensions.
     blocks: Blocks,
     arrivals: Option<cc::Arrivals>,
@@ -77,6 +80,7 @@ pub struct Session {
     arrivals_of: Ssrc,
     schedule: Schedule,
     pending: feedback::Pending,
+    reference_times: reference_times::ReferenceTimes,
     /// When the first of the receivers has something due, or sooner.
     streams_due: Option<Instant>,
     /// When a sender's key frame is next asked for.
@@ -140,11 +144,13 @@ impl Session {
             repairs: VecDeque::new(),
             has_sent: false,
             fragments: VecDeque::new(),
+            payload: Vec::new(),
             blocks: Blocks::default(),
             history: cc::History::default(),
             arrivals: None,
             arrivals_of: Ssrc(0),
             pending: feedback::Pending::default(),
+            reference_times: reference_times::ReferenceTimes::default(),
             streams_due: None,
             demands_due: None,
             idle_due: None,

@@ -3,6 +3,7 @@
 use super::Session;
 use super::sections::SectionState;
 use crate::ExtendedSequence;
+use crate::codec::Fragment;
 use crate::event::{SendError, SendErrorKind};
 use crate::extension::{AbsSendTime, Kind, Writer};
 use crate::packet::{self, Header};
@@ -49,6 +50,9 @@ impl Session {
         let key = Key(sender.0);
         if let Some(stream) = self.senders.get_mut(key) {
             let OutgoingPacket { payload_type, timestamp, marker, extensions, payload, .. } = packet;
+            if stream.begins(timestamp) {
+                stream.look_for_key_frame(now, format.codec, &payload, false);
+            }
             let timestamp = stream.time(now, format, timestamp);
             let (prefix, body) = (Bytes::new(), payload);
             let sent =
@@ -124,6 +128,19 @@ impl Session {
             return Err(SendErrorKind::QueueFull);
         }
         let timestamp = stream.time(now, format, frame.timestamp);
+        if format.codec.is_video() {
+            // The first payload tells, or each does: the last, when something else fills the first.
+            for Fragment { prefix, body, .. } in
+                [self.fragments.front(), self.fragments.back()].into_iter().flatten()
+            {
+                self.payload.clear();
+                self.payload.extend_from_slice(prefix);
+                self.payload.extend_from_slice(body);
+                if stream.look_for_key_frame(now, format.codec, &self.payload, true) {
+                    break;
+                }
+            }
+        }
         for fragment in self.fragments.drain(..) {
             self.queue.push_back((key, stream.fragment(frame, timestamp, fragment)?));
         }

@@ -32,6 +32,9 @@ impl Session {
             self.write_reports(now, due, &mut compound);
         }
         let reporter = self.reporter(now);
+        if due == Due::Regular {
+            self.reference_times.write(now, reporter, &mut compound);
+        }
         self.write_goodbyes(&mut compound);
         self.write_key_frame_requests(reporter, &mut compound);
         self.write_nacks(reporter, &mut compound);
@@ -41,11 +44,14 @@ impl Session {
 
     fn write_goodbyes(&mut self, compound: &mut Compound<'_>) {
         let Pending { goodbyes, .. } = &mut self.pending;
-        if !goodbyes.is_empty() {
-            let written = compound.packet(|out, _| Bye::write(out, goodbyes.iter().copied(), b""));
-            if written.is_some() {
-                goodbyes.clear();
+        // The other half is for feedback; who has no room has its turn in the next compound.
+        let reserve = compound.room() / 2;
+        while compound.room() > reserve && !goodbyes.is_empty() {
+            let named = goodbyes.len().min(Bye::MAX_SOURCES);
+            if compound.packet(|out, _| Bye::write(out, goodbyes.iter().copied(), b"")).is_none() {
+                break;
             }
+            goodbyes.drain(..named);
         }
     }
 
@@ -62,6 +68,7 @@ impl Session {
         let reporter = self.reporter(now);
         let regular = due == Due::Regular;
         let has_feedback = self.pending.has_feedback();
+        let asked = !self.reference_times.is_empty();
         let Self { senders, receivers, schedule, cname, .. } = self;
         let (mut sending, mut waiting) = (0_u32, 0_u32);
         for stream in senders.iter().filter(|stream| sends(stream, now)) {
@@ -75,7 +82,7 @@ impl Session {
             senders.iter_mut().for_each(|stream| stream.reported = false);
         }
         // Half of the room for those who need the rest.
-        let shared = has_feedback || sending > 1;
+        let shared = has_feedback || sending > 1 || asked;
         let most = if !regular {
             0
         } else if shared {

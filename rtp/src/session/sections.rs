@@ -148,7 +148,11 @@ impl Session {
         SenderId(key.0)
     }
 
-    /// Ends a sender; the peer is told by BYE.
+    /// Ends a sender; the peer is told by BYE, at once as a rule, with what else RTCP has to say. Before 50 members a BYE may leave
+    /// without the back-off of [RFC 3550, Section 6.3.7](https://www.rfc-editor.org/rfc/rfc3550#section-6.3.7); here are two,
+    /// however many sources each has ([RFC 8108, Section 5.3.2](https://www.rfc-editor.org/rfc/rfc8108#section-5.3.2)): the flood
+    /// that is held back there would be one peer's, whose sources share datagrams, and the schedule keeps those to their
+    /// bandwidth. When more than 4,096 wait to be named, others are not: they end by their silence.
     pub fn remove_sender(&mut self, now: Instant, sender: SenderId) {
         self.wake(now);
         let Some(stream) = self.senders.remove(Key(sender.0)) else { return };
@@ -157,6 +161,7 @@ impl Session {
         }
         self.queue.retain(|(key, _)| key.0 != sender.0);
         self.has_sent = self.senders.iter().any(|stream| stream.counters.last_packet.is_some());
+        // RFC 3550, Section 6.3.7: who never sent must not say goodbye.
         if stream.counters.last_packet.is_some() && self.pending.goodbyes.len() < MAX_GOODBYES {
             self.pending.goodbyes.push(stream.ssrc);
         }
@@ -220,4 +225,4 @@ impl Session {
 }
 
 /// The most goodbyes that wait to be said.
-const MAX_GOODBYES: usize = 31;
+const MAX_GOODBYES: usize = 4096;

@@ -248,4 +248,12 @@ impl Session {
     pub fn rid(&self, receiver: ReceiverId) -> Option<&str> {
         self.receivers.get(crate::slab::Key(receiver.0))?.rid.as_deref()
     }
+
+    /// The canonical name that a source told last, the same for all that are to be played in step
+    /// ([RFC 3550, Section 6.5.1](https://www.rfc-editor.org/rfc/rfc3550#section-6.5.1)): 1 to 255 bytes of any text. `None`
+    /// until it has come.
+    #[must_use]
+    pub fn cname(&self, receiver: ReceiverId) -> Option<&str> {
+        self.receivers.get(crate::slab::Key(receiver.0))?.cname.as_deref()
+    }
 }

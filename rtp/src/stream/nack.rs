@@ -237,7 +237,8 @@ impl Nack {
     }
 
     fn add(&mut self, sequence: u64, now: Instant, wait: Duration) {
-        if self.missing.len() >= self.config.max_missing {
+        // Only when there is something to take out: whoever leaves one hole after another does not buy a search for each.
+        if self.missing.len() >= self.config.max_missing && self.missing.len() > self.outstanding {
             self.missing.retain(|missing| !matches!(missing.requests, Requests::Over));
         }
         if self.missing.len() >= self.config.max_missing && self.drop_front() {

@@ -33,6 +33,8 @@ pub(crate) struct ReceiveStream {
     pub(crate) jitter: Option<Box<JitterBuffer>>,
     pub(crate) key_frames: KeyFrameRequests,
     pub(crate) sender_report: Option<LastSenderReport>,
+    /// The end-point that it belongs to, once told.
+    pub(crate) cname: Option<Box<str>>,
     pub(crate) clock: ClockMapping,
     pub(crate) counters: ReceiveCounters,
     /// When a packet came last.
@@ -103,6 +105,7 @@ impl ReceiveStream {
             jitter: None,
             key_frames: KeyFrameRequests::default(),
             sender_report: None,
+            cname: None,
             clock: ClockMapping::new(format.clock_rate),
             counters: ReceiveCounters::default(),
             last_arrival: arrival,

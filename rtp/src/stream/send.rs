@@ -5,7 +5,7 @@ use super::cache::CacheConfig;
 use super::kept::Kept;
 use super::key_frame::KeyFrameDemands;
 use super::{OutgoingFrame, SectionId, SenderId};
-use crate::codec::{Codec, Fragment, Packetizer};
+use crate::codec::{self, Codec, Fragment, Packetizer};
 use crate::event::SendErrorKind;
 use crate::extension::{AbsSendTime, Kind, Set};
 use crate::section::{Format, Section};
@@ -194,6 +194,28 @@ impl SendStream {
             self.clock = Some((timestamp, now));
         }
         timestamp
+    }
+
+    /// Whether the last packet had another of the application's times: then a frame begins.
+    pub(crate) fn begins(&self, timestamp: u32) -> bool {
+        self.clock.is_none_or(|(last, _)| last != self.offset.add(timestamp))
+    }
+
+    /// Whether a key frame begins with this payload, or, of a frame that is `whole`, is told by it. It answers what the peer
+    /// asked for.
+    pub(crate) fn look_for_key_frame(
+        &mut self,
+        now: Instant,
+        codec: Codec,
+        payload: &[u8],
+        whole: bool,
+    ) -> bool {
+        let tells = |told: codec::Description| told.key_frame && (told.starts_frame || whole);
+        let key_frame = codec.is_video() && codec::describe(codec, payload).is_ok_and(tells);
+        if key_frame {
+            self.demands.sent_key_frame(now);
+        }
+        key_frame
     }
 
     /// Cuts a frame; its fragments then come as packets by [`fragment`](Self::fragment).

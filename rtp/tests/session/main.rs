@@ -8,7 +8,10 @@
 //! Two sessions, directly connected over a simulated network.
 
 mod contract;
+mod hostile;
+mod key_frames;
 mod repair;
+mod reports;
 mod smoke;
 mod streams;
 mod support;

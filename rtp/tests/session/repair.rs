@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use duologue_netsim::{Link, Loss, Network};
+use duologue_rtp::extension::Kind;
+use duologue_rtp::stream::JitterConfig;
+use duologue_rtp::{Discard, SignalledSource, Ssrc};
 
 use crate::support::*;
 
@@ -116,4 +120,51 @@ fn at_a_loss_of_5_percent_frames_are_whole_within_300_ms() {
 #[test]
 fn at_a_loss_of_15_percent_frames_are_whole_within_400_ms() {
     check(0.15, MS * 400, 0.97);
+}
+
+/// Both ways by which a packet may come, each twice, in every order.
+#[test]
+fn a_packet_that_comes_by_itself_and_as_a_retransmission_is_handed_out_once_and_counted_once() {
+    let network = Network::new(0);
+    let now = network.now();
+    let orders = [[false, false, true, true], [false, true, false, true], [true, false, false, true]];
+    for order in orders.into_iter().flat_map(|order| [order, order.map(|repair| !repair)]) {
+        for (first, frames) in [(100, false), (100, true), (65_535, true), (0, true)] {
+            let [_, mut peer] = pair(&network);
+            let mut section = video();
+            section.sources = vec![SignalledSource { ssrc: Ssrc(1), repair: Some(Ssrc(50)) }];
+            peer.session.set_section(now, VIDEO, section);
+            peer.session.set_frames(VIDEO, frames.then(JitterConfig::default));
+            let mut forge = Forge::new();
+            let mid = [(Kind::Mid, "v")];
+            let payload = |number| [&[0x10][..], &picture(number, number == 0, 40)].concat();
+            // The stream begins, and the packet after its first is the one in question: the third shows that it is missing.
+            peer.take(now, &mut forge.rtp(1, VP8, first, &mid, &payload(0)));
+            peer.take(now, &mut forge.rtp(1, VP8, first + 2, &mid, &payload(2)));
+            for (turn, repair) in (0..).zip(order) {
+                let mut datagram = if repair {
+                    forge.repair(50, turn, first + 1, &payload(1))
+                } else {
+                    forge.rtp(1, VP8, first + 1, &[], &payload(1))
+                };
+                peer.take(now, &mut datagram);
+            }
+            let what = format!("{order:?}, from {first}, frames {frames}");
+            let numbers: Vec<_> = peer.packets.iter().map(|got| (got.sequence, got.repaired)).collect();
+            let index = peer.packets[0].sequence;
+            assert_eq!(numbers, [(index, false), (index + 2, false), (index + 1, order[0])], "{what}");
+            assert!(peer.packets[2].payload == payload(1) && peer.packets[2].ssrc == Ssrc(1), "{what}");
+            // The second copy of the same kind is refused by SRTP: it is the same datagram again.
+            let duplicates = peer.refused.iter().filter(|reason| **reason == Discard::Duplicate).count();
+            let stats = peer.receiver(VIDEO);
+            assert_eq!(stats.duplicates, duplicates as u64, "{what}");
+            assert_eq!(peer.session.stats().discarded(Discard::Duplicate), stats.duplicates, "{what}");
+            assert_eq!((stats.repaired_packets, stats.repair_packets), (u64::from(order[0]), 2), "{what}");
+            assert_eq!((stats.missing.missing, stats.missing.given_up), (1, 0), "{what}");
+            assert_eq!(stats.missing.repaired + stats.missing.overtaken, 1, "{what}");
+            let pictures: Vec<Bytes> = peer.frames.iter().map(|(_, frame)| frame.payload.clone()).collect();
+            let expected: Vec<_> = (0..3).map(|number| picture(number, number == 0, 40)).collect();
+            assert_eq!(pictures, if frames { expected } else { Vec::new() }, "{what}");
+        }
+    }
 }

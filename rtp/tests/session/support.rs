@@ -259,14 +259,38 @@ impl Forge {
         payload: &[u8],
         padding: u8,
     ) -> Vec<u8> {
-        let index = ExtendedSequence(index);
         let header = Header {
             marker: true,
             payload_type,
-            sequence_number: index.wire(),
-            timestamp: Timestamp((index.0 as u32).wrapping_mul(3000)),
+            sequence_number: ExtendedSequence(index).wire(),
+            timestamp: Timestamp((index as u32).wrapping_mul(3000)),
             ssrc: Ssrc(ssrc),
         };
+        self.write(header, index, said, payload, padding)
+    }
+
+    /// A retransmission: it has the time of the packet that it repairs.
+    pub(crate) fn repair(&mut self, ssrc: u32, index: u64, original: u64, payload: &[u8]) -> Vec<u8> {
+        let header = Header {
+            marker: true,
+            payload_type: RTX,
+            sequence_number: ExtendedSequence(index).wire(),
+            timestamp: Timestamp((original as u32).wrapping_mul(3000)),
+            ssrc: Ssrc(ssrc),
+        };
+        let number = ExtendedSequence(original).wire().0.to_be_bytes();
+        self.write(header, index, &[], &[&number[..], payload].concat(), 0)
+    }
+
+    fn write(
+        &mut self,
+        header: Header,
+        index: u64,
+        said: &[(Kind, &str)],
+        payload: &[u8],
+        padding: u8,
+    ) -> Vec<u8> {
+        let index = ExtendedSequence(index);
         let mut out = Vec::new();
         let header_len = packet::write(&mut out, &header, &[], |writer| {
             for (kind, value) in said {
@@ -275,7 +299,7 @@ impl Forge {
         });
         out.extend_from_slice(payload);
         packet::pad(&mut out, 0, padding);
-        self.sender.protect_rtp(&mut out, 0, header_len, Ssrc(ssrc), index).unwrap();
+        self.sender.protect_rtp(&mut out, 0, header_len, header.ssrc, index).unwrap();
         out
     }
 
@@ -286,5 +310,21 @@ impl Forge {
         write(&mut out);
         self.sender.protect_rtcp(&mut out, 0).unwrap();
         out
+    }
+}
+
+/// Reads the RTCP that the second of the two peers sends.
+pub(crate) struct Spy(srtp::Receiver);
+
+impl Spy {
+    pub(crate) fn new() -> Self {
+        let [_, key] = keys(Profile::Aes128CmHmacSha1_80);
+        Self(srtp::Receiver::new(&RUST_CRYPTO, &key, [0; 16]))
+    }
+
+    /// The compound in the clear.
+    pub(crate) fn rtcp<'d>(&mut self, datagram: &'d mut [u8]) -> &'d [u8] {
+        let len = self.0.unprotect_rtcp(datagram).unwrap();
+        &datagram[..len]
     }
 }
