@@ -101,8 +101,12 @@ test('the play page shows the test card and plays its tone', async (t) => {
   assert.ok(red > 150 && green > 150 && blue < 60, `${[red, green, blue]}`);
   await page.getByRole('button', { name: 'Sound on' }).click();
   await streamWhere(page, 'audio', ({ totalAudioEnergy }) => totalAudioEnergy > 0.001, 'sound');
-  // A second viewer joins in the middle and gets a key frame.
+  // A second viewer joins in the middle and gets a key frame, after the first's.
   const other = await open(server);
+  await other.locator('#status', { hasText: 'Playing' }).waitFor();
+  const connected = performance.now();
+  await streamWhere(other, 'video', ({ keyFramesDecoded }) => keyFramesDecoded > 0, 'a key frame for the second viewer', 5000);
+  t.diagnostic(`a key frame for the second viewer ${Math.round(performance.now() - connected)} ms after it was connected`);
   await playing(other, 30);
   assert.deepEqual(complaints, []);
   t.diagnostic(facts);
@@ -158,10 +162,10 @@ async function playing(page, frames) {
 }
 
 /** The browser's statistics of a stream once `holds(them)`. */
-async function streamWhere(page, kind, holds, what) {
+async function streamWhere(page, kind, holds, what, milliseconds = 15_000) {
   let stream;
   const seen = () => JSON.stringify(stream);
-  await waitFor(async () => holds((stream = await streamOf(page, kind))), what, seen);
+  await waitFor(async () => holds((stream = await streamOf(page, kind))), what, seen, milliseconds);
   return stream;
 }
 
