@@ -18,6 +18,7 @@ use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
@@ -114,6 +115,8 @@ impl Server {
     /// Serves until Ctrl-C, then closes every peer.
     pub(crate) async fn run(mut self, mut commands: mpsc::Receiver<Command>) -> io::Result<()> {
         let mut datagram = vec![0; 2048];
+        // One for all rounds: a new one would not hear of what came while another branch was served.
+        let mut interrupted = pin!(tokio::signal::ctrl_c());
         loop {
             let deadline = self.peers.values().filter_map(Peer::deadline).min();
             tokio::select! {
@@ -131,7 +134,7 @@ impl Server {
                     }
                 }
                 () = sleep_until(deadline) => self.handle_timeouts().await,
-                _ = tokio::signal::ctrl_c() => {
+                _ = &mut interrupted => {
                     self.close_all().await;
                     return Ok(());
                 }

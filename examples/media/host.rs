@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
@@ -198,6 +199,8 @@ pub(crate) async fn run<A: App>(
 ) -> io::Result<()> {
     let mut datagram = vec![0; 2048];
     let mut buffer = Vec::with_capacity(64 << 10);
+    // One for all rounds: a new one would not hear of what came while another branch was served.
+    let mut interrupted = pin!(tokio::signal::ctrl_c());
     loop {
         let deadline = host.deadline().into_iter().chain(app.deadline()).min();
         tokio::select! {
@@ -221,7 +224,7 @@ pub(crate) async fn run<A: App>(
                     app.tick(now, &mut host);
                 }
             }
-            _ = tokio::signal::ctrl_c() => {
+            _ = &mut interrupted => {
                 for id in host.ids() {
                     host.peer(id).into_iter().for_each(|peer| peer.close(Instant::now()));
                 }

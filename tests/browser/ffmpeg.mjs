@@ -24,3 +24,10 @@ export async function judge(file) {
     size: stream.width ? `${stream.width}x${stream.height}` : null,
   };
 }
+
+/** The sizes that the pictures of a file have, each once. */
+export async function sizes(file) {
+  const entries = ['-select_streams', 'v', '-show_entries', 'frame=width,height', '-of', 'json'];
+  const { stdout } = await run('ffprobe', ['-v', 'error', ...entries, file], { maxBuffer: 64 << 20 });
+  return [...new Set(JSON.parse(stdout).frames.map(({ width, height }) => `${width}x${height}`))];
+}

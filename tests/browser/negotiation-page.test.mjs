@@ -25,9 +25,12 @@ afterEach(async () => {
   assert.deepEqual(complaints, [], 'errors in the console, and requests to other places');
 });
 
-test('is a link away from the first page, and the first page from it', async () => {
-  await page.getByRole('link', { name: 'Channels and files' }).click();
-  await page.getByRole('link', { name: 'Negotiation' }).click();
+test('each page is a link away from every other', async () => {
+  const [first, here, media] = ['Channels and files', 'Negotiation', 'Sound and pictures'];
+  for (const [name, path] of [[first, '/'], [media, '/media'], [here, '/negotiation'], [media, '/media'], [first, '/'], [here, '/negotiation']]) {
+    await page.getByRole('link', { name, exact: true }).click();
+    await page.waitForURL(server.url + path);
+  }
   await connected();
 });
 

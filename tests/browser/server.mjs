@@ -88,12 +88,14 @@ class Server {
     }
   }
 
-  /** Ctrl-C. Resolves with the exit code and signal; kills what is still there after 10 s. */
+  /** Ctrl-C. Resolves with the exit code and signal; what is still there after 10 s is killed, and that is an error. */
   async interrupt() {
     this.child.kill('SIGINT');
-    const killer = setTimeout(() => this.child.kill('SIGKILL'), 10_000);
+    let late = false;
+    const killer = setTimeout(() => (late = this.child.kill('SIGKILL')), 10_000);
     const end = await this.exited;
     clearTimeout(killer);
+    if (late) throw new Error(`Ctrl-C did not end the server within 10 s\n${this.output}`);
     return end;
   }
 }

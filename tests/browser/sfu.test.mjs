@@ -29,6 +29,7 @@ test('three pages in one room all see and hear each other', async (t) => {
     const tiles = await visit.page.locator('.tile:not(.mine)').count();
     assert.equal(tiles, 2);
     for (const { packetsReceived } of streams.audio) assert.ok(packetsReceived > 50);
+    nothingLost(streams);
     t.diagnostic(`${visit.id}: ${streams.video.map((one) => `${one.framesDecoded} of ${one.frameHeight} lines, ${one.packetsLost} lost`)}`);
   }
   const sources = await Promise.all(visits.map(async (visit) => (await stats(visit)).outbound.map(({ ssrc }) => ssrc)));
@@ -55,7 +56,9 @@ test('a picture that is made large comes in a larger size, and goes back to the 
   await where(first, 'the small size again', ({ video }) => video.every(({ frameHeight }) => frameHeight === 135));
   const { switches } = await pictureOf(first, 2);
   assert.ok(switches >= 2);
-  const { video } = await stats(first);
+  const streams = await stats(first);
+  nothingLost(streams);
+  const { video } = streams;
   t.diagnostic(`${switches} switches; ${JSON.stringify(video.map(({ packetsLost, framesDecoded, pliCount, freezeCount }) => ({ packetsLost, framesDecoded, pliCount, freezeCount })))}`);
   for (const { framesDecoded, framesReceived } of video) assert.ok(framesReceived - framesDecoded < 10);
 });
@@ -70,6 +73,9 @@ test('who is in another room is not seen', async () => {
 
 test('who leaves is gone for the others, and who comes again is there', async () => {
   const [first, second, third] = visits;
+  const before = await Promise.all([first, second].map(sections));
+  // Sound and picture of three: its own and two others'.
+  for (const counts of before) assert.deepEqual(counts, { all: 6, used: 6 });
   await third.page.locator('#toggle').click();
   for (const visit of [first, second]) {
     await visit.page.locator('.tile[data-peer="3"]').waitFor({ state: 'detached' });
@@ -83,11 +89,31 @@ test('who leaves is gone for the others, and who comes again is there', async ()
       return [...document.querySelectorAll('.tile:not(.mine) video')].every((video) => video.videoHeight > 0);
     });
   }
+  // In the sections of who left: there are no more than before, and none is idle.
+  assert.deepEqual(await Promise.all([first, second].map(sections)), before);
   // A page that goes away without a word of its own.
   await second.page.close();
   await first.page.locator('.tile[data-peer="2"]').waitFor({ state: 'detached' });
   assert.deepEqual(complaints, []);
 });
+
+/**
+ * No viewer misses a number of a picture, neither from the way nor from the change between layers. Not so for sound: on a
+ * busy machine a number is missing now and then as it comes from Chromium, and the gap is handed on.
+ */
+function nothingLost({ video }) {
+  const lost = video.filter(({ packetsLost }) => packetsLost !== 0);
+  assert.deepEqual(lost.map(({ packetsLost, packetsReceived, frameHeight }) => ({ packetsLost, packetsReceived, frameHeight })), []);
+}
+
+/** How many sections a page's connection has, and how many of them are in use. */
+function sections({ page }) {
+  return page.evaluate(() => {
+    const connection = connections.at(-1);
+    const all = connection.remoteDescription.sdp.match(/^m=/gm).length;
+    return { all, used: connection.getTransceivers().filter(({ currentDirection }) => /^(send|recv)/.test(currentDirection)).length };
+  });
+}
 
 /** Opens a page and enters the room. */
 async function join(query = '') {
