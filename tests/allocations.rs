@@ -12,14 +12,11 @@ use joined::Joined;
 use media::{Media, vp8_frame};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 #[global_allocator]
 static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
-
-/// What is counted is the process's: one test at a time.
-static ALONE: Mutex<()> = Mutex::new(());
 
 /// Two configurations with certificates of their own.
 fn configs() -> [Arc<Config>; 2] {
@@ -29,9 +26,15 @@ fn configs() -> [Arc<Config>; 2] {
     })
 }
 
-#[test]
+/// Without the harness, whose threads allocate too.
+fn main() {
+    steady_state_allocates_nothing_per_packet_and_an_idle_heap_does_not_grow();
+    forwarded_packets_allocate_nothing_in_steady_state();
+    sent_frames_allocate_nothing_per_packet_when_packets_are_handed_through();
+    received_frames_allocate_nothing_in_steady_state();
+}
+
 fn steady_state_allocates_nothing_per_packet_and_an_idle_heap_does_not_grow() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let configs = configs();
     let now = duologue_netsim::Network::new(1).now();
     let region = Region::new(GLOBAL);
@@ -99,9 +102,7 @@ fn allocations(frames: Option<&JitterConfig>, mut send: impl FnMut(&mut Media, u
     (change.allocations + change.reallocations, media.packets - packets)
 }
 
-#[test]
 fn forwarded_packets_allocate_nothing_in_steady_state() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let payload = Bytes::from(vec![7; 1100]);
     let (allocations, packets) = allocations(None, |media, who, number| {
         for index in 0..6 {
@@ -127,18 +128,14 @@ fn frames() -> impl FnMut(&mut Media, usize, u32) {
     }
 }
 
-#[test]
 fn sent_frames_allocate_nothing_per_packet_when_packets_are_handed_through() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (allocations, packets) = allocations(None, frames());
     println!("{allocations} allocations in {packets} packets");
     assert!(packets > 10_000);
     assert_eq!(allocations, 0, "in {packets} packets");
 }
 
-#[test]
 fn received_frames_allocate_nothing_in_steady_state() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (allocations, packets) = allocations(Some(&JitterConfig::default()), frames());
     println!("{allocations} allocations in {packets} packets");
     assert!(packets > 10_000);
