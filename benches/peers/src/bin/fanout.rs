@@ -1,6 +1,6 @@
 //! The media server's row alone; with a number, so many rounds of Duologue's server, for a profiler.
 
-use duologue_peers::fanout::{self, Room};
+use duologue_peers::fanout::{self, Figures, Room};
 use duologue_peers::fanout_ours::Ours;
 use duologue_peers::table;
 
@@ -13,6 +13,9 @@ fn main() {
     let mut room = Room::<Ours>::new();
     for _ in 0..rounds.parse().unwrap() {
         let figures = room.round();
-        println!("{:.0} ns, of which {:.0} ns copy and protect", figures.server, figures.protect);
+        let Figures { server, control, protect } = figures;
+        println!(
+            "{server:.0} ns, {control:.0} of them for RTCP and STUN; to copy and protect {protect:.0} ns"
+        );
     }
 }
