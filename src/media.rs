@@ -36,6 +36,9 @@ pub struct ReceiverInfo<'a> {
     pub ssrc: Ssrc,
     /// Its `rid`, with simulcast.
     pub rid: Option<&'a str>,
+    /// The CNAME by which its sender tells that sources belong together, once RTCP has brought it
+    /// ([RFC 3550, Section 6.5.1](https://www.rfc-editor.org/rfc/rfc3550#section-6.5.1)).
+    pub cname: Option<&'a str>,
 }
 
 /// The RTP session, and what of it belongs to which transceiver.
@@ -329,6 +332,7 @@ impl PeerConnection {
                 transceiver: self.media.links.get(&stats.section)?.transceiver,
                 ssrc: stats.ssrc,
                 rid: self.media.session.rid(stats.receiver),
+                cname: self.media.session.cname(stats.receiver),
             })
         })
     }

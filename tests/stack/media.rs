@@ -93,6 +93,9 @@ fn audio_packets_arrive_with_their_payload_untouched_and_a_source_of_the_senders
     assert!(bob.told(|event| matches!(event, Event::Unmute(_))));
     let report = bob.connection.receivers().next().unwrap();
     assert_eq!(report.rid, None);
+    let told = report.cname.unwrap().to_owned();
+    let description = call.peer(ALICE).connection.local_description().unwrap().to_string();
+    assert!(description.contains(&format!("cname:{told}\r\n")), "{told} as in the description");
 }
 
 #[test]

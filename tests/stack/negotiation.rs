@@ -3,9 +3,13 @@ use crate::support::{ALICE, BOB, Call, Setup};
 use duologue::ice::State;
 use duologue::sdp::Direction;
 use duologue::sdp::jsep::{SdpType, SignalingState};
-use duologue::{ChannelConfig, ConnectionState, Description, Event, Kind, TrackKind, TransceiverInit};
+use duologue::{
+    ChannelConfig, ConnectionState, Description, Event, Kind, Output, PeerConnection, TrackKind,
+    TransceiverInit,
+};
 use duologue_netsim::{Link, Loss, NatKind};
 use std::collections::VecDeque;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 fn users(call: &mut Call) -> [Vec<String>; 2] {
@@ -262,4 +266,22 @@ fn a_later_description_changes_the_largest_message_and_a_rejected_section_ends_t
     let closed = |event: &Event| matches!(event, Event::ChannelClosed(id, _) if *id == channel);
     assert!(call.peer(ALICE).told(closed));
     assert_eq!(call.peer(ALICE).connection.connection_state(), ConnectionState::Connected);
+}
+
+#[test]
+fn what_is_asked_of_a_quiet_connection_is_told_though_nothing_arrives() {
+    let asks: [fn(&mut PeerConnection); 2] = [
+        |connection| connection.restart_ice(),
+        |connection| drop(connection.add_transceiver(TrackKind::Audio, TransceiverInit::default()).unwrap()),
+    ];
+    for ask in asks {
+        let mut call = Call::connected(&Setup::new(9));
+        let (now, mut out) = (call.now(), Vec::new());
+        let connection = &mut call.peer(ALICE).connection;
+        while connection.poll_output(now, NonZeroUsize::MIN, &mut out)
+            != Output::Wait(connection.poll_timeout())
+        {}
+        ask(connection);
+        assert_eq!(connection.poll_event(), Some(Event::NegotiationNeeded));
+    }
 }
