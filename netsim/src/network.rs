@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 enum Stage {
     /// At the far end of the sender's link.
     Routed { from: Realm },
+    /// On the internet, with public addresses, after the time that it takes across.
+    Crossed,
     /// At the near end of the receiver.
     Arrived { interface: InterfaceId },
 }
@@ -63,6 +65,7 @@ pub struct Network {
     hosts: usize,
     topology: Topology,
     streams: Streams,
+    transit: Duration,
     queue: BinaryHeap<Reverse<(Instant, u64)>>,
     in_flight: BTreeMap<u64, InFlight>,
     sequence: u64,
@@ -83,6 +86,7 @@ impl Network {
             hosts: 0,
             topology: Topology::default(),
             streams: Streams::default(),
+            transit: Duration::ZERO,
             queue: BinaryHeap::new(),
             in_flight: BTreeMap::new(),
             sequence: 0,
@@ -167,6 +171,13 @@ impl Network {
     /// Adds a firewall; returns the realm behind it, whose addresses are as good outside as inside.
     pub fn add_firewall(&mut self, outside: Realm, config: FirewallConfig) -> Realm {
         self.topology.add_gateway(outside, Gateway::Firewall(Firewall::new(config)))
+    }
+
+    /// Sets how long whatever crosses the internet takes there, beside the links of its hosts: after all gateways on its way
+    /// out, before those on its way in. Zero at first, so that two datagrams that leave behind NATs at the same time meet
+    /// them as if one had been sent before the other.
+    pub fn set_transit(&mut self, transit: Duration) {
+        self.transit = transit;
     }
 
     /// Makes the NAT in front of `realm` forget its mappings, so that those inside get new public ports; or a firewall
@@ -275,7 +286,8 @@ impl Network {
             let Some(Reverse((_, sequence))) = self.queue.pop() else { return };
             let Some(packet) = self.in_flight.remove(&sequence) else { return };
             match packet.stage {
-                Stage::Routed { from } => self.route(packet, from),
+                Stage::Routed { from } => self.route(packet, Some(from)),
+                Stage::Crossed => self.route(packet, None),
                 Stage::Arrived { interface } => self.deliver(nodes, packet, interface),
             }
         } else if let Some(host) = self.streams.handle_timeout(self.now) {
@@ -388,20 +400,27 @@ impl Network {
         self.put_through(passage, addresses, payload, || Stage::Routed { from: realm });
     }
 
-    /// Finds the way of a packet that has left the sender's link: to a neighbour, or out or in through gateways.
-    fn route(&mut self, packet: InFlight, realm: Realm) {
+    /// Finds the way of a packet that has left the sender's link in realm `from`, or has crossed the internet: to a
+    /// neighbour, or out or in through gateways.
+    fn route(&mut self, packet: InFlight, from: Option<Realm>) {
         let InFlight { mut addresses, payload, .. } = packet;
         let (now, since_start) = (self.now, self.elapsed());
+        let stays = from.is_some() && !self.transit.is_zero();
         let pcap = &mut self.pcap;
         let middle = |addresses| {
-            if let (Some(pcap), Payload::Datagram(bytes)) = (pcap, &payload) {
+            if let (Some(pcap), Payload::Datagram(bytes), Some(_)) = (pcap, &payload, from) {
                 pcap.record(since_start, addresses, bytes);
             }
+            stays
         };
+        let realm = from.unwrap_or(Realm::INTERNET);
         match self.topology.route(now, payload.transport(), &mut addresses, realm, middle) {
             Destination::Interface(interface) => self.arrive(interface, addresses, payload),
             Destination::Refused => self.stats.nat_refused += 1,
             Destination::Nowhere => self.stats.unroutable += 1,
+            Destination::Across => {
+                self.schedule(now + self.transit, InFlight { addresses, payload, stage: Stage::Crossed });
+            }
         }
     }
 

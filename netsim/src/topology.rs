@@ -84,6 +84,8 @@ pub(crate) enum Destination {
     Refused,
     /// Nobody has the address.
     Nowhere,
+    /// In the middle of the internet, on its way to somewhere there or behind a gateway.
+    Across,
 }
 
 /// The next step of a packet's way.
@@ -130,21 +132,24 @@ impl Topology {
     }
 
     /// Takes a packet from `realm` to where it is going, and translates its addresses on the way. `middle` is called
-    /// where it stops going outwards.
+    /// where it stops going outwards; if that is on the internet and it says so, the packet stays there for now.
     pub(crate) fn route(
         &mut self,
         now: Instant,
         transport: Transport,
         addresses: &mut Addresses,
         mut realm: Realm,
-        middle: impl FnOnce(Addresses),
+        middle: impl FnOnce(Addresses) -> bool,
     ) -> Destination {
         let mut middle = Some(middle);
         // A packet crosses each gateway at most once outwards and once inwards.
         for _ in 0..=2 * self.gateways.len() {
             let hop = self.find(realm, addresses.destination.ip());
-            if let Some(middle) = hop.as_ref().and_then(|_| middle.take()) {
-                middle(*addresses);
+            if let Some(middle) = hop.as_ref().and_then(|_| middle.take())
+                && middle(*addresses)
+                && realm == Realm::INTERNET
+            {
+                return Destination::Across;
             }
             match hop {
                 Some(Hop::Interface(interface)) => return Destination::Interface(interface),

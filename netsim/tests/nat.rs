@@ -309,3 +309,26 @@ fn a_nat_behind_a_firewall_is_found_from_outside() {
         assert_eq!(post(&mut network, &mut nodes, 1, ("192.0.2.1:1", to)), None);
     }
 }
+
+#[test]
+fn with_a_transit_two_filters_are_open_before_what_crosses_meets_them() {
+    let sides = [("10.0.0.1", "203.0.113.1"), ("10.0.0.2", "203.0.113.2")];
+    for (transit, arrive) in [(0, [0, 1]), (50, [1, 1])] {
+        let mut network = Network::new(1);
+        network.set_transit(Duration::from_millis(transit));
+        let config = NatConfig { port_preservation: true, ..NatKind::PortRestricted.into() };
+        let realms = sides
+            .map(|(_, public)| network.add_nat(Realm::INTERNET, public.parse().unwrap(), config.clone()));
+        let places = [(realms[0], sides[0].0), (realms[1], sides[1].0), (realms[1], "10.0.0.3")];
+        let mut nodes = hosts(&mut network, &places);
+        nodes[0].outbox.push_back((addresses("10.0.0.1:5000", "203.0.113.2:6000"), b"x".to_vec()));
+        nodes[1].outbox.push_back((addresses("10.0.0.2:6000", "203.0.113.1:5000"), b"x".to_vec()));
+        // What stays behind a NAT does not cross the internet.
+        nodes[1].outbox.push_back((addresses("10.0.0.2:6000", "10.0.0.3:1"), b"x".to_vec()));
+        let start = network.now();
+        while network.step(&mut nodes).is_some() {}
+        assert_eq!([1, 0].map(|index: usize| nodes[index].inbox.len()), arrive);
+        assert_eq!(nodes[0].inbox[0].0 - start, Duration::from_millis(transit));
+        assert_eq!(nodes[2].inbox[0].0, start);
+    }
+}
