@@ -296,20 +296,82 @@ fn a_simultaneous_open_passes_filters_that_refuse_the_first_of_the_two() {
 }
 
 #[test]
-fn a_nat_that_forgets_a_stream_leads_to_its_reset_once_the_inside_speaks() {
-    let mut network = Network::new(4);
-    let inside = network.add_nat(Realm::INTERNET, "203.0.113.1".parse().unwrap(), NatKind::FullCone);
-    guarded(&mut network, inside, "10.0.0.1");
-    let out = stream("10.0.0.1:1000", "192.0.2.2:2000");
+fn a_nat_keeps_an_idle_stream_for_two_hours_and_its_reset_follows_what_the_inside_says_then() {
+    for (idle, kept) in [(7_400, true), (7_500, false)] {
+        let mut network = Network::new(4);
+        let inside = network.add_nat(Realm::INTERNET, "203.0.113.1".parse().unwrap(), NatKind::FullCone);
+        guarded(&mut network, inside, "10.0.0.1");
+        let out = stream("10.0.0.1:1000", "192.0.2.2:2000");
+        let mut nodes =
+            [Program::asking(&[StreamRequest::Open(out)]), Program::asking(&[listen("192.0.2.2:2000")])];
+        run(&mut network, &mut nodes, idle * SECOND);
+        nodes[1].to_write.extend(b"still there?");
+        run(&mut network, &mut nodes, SECOND);
+        assert_eq!(nodes[0].heard.is_empty(), !kept);
+        if kept {
+            network.rebind_nat(inside);
+        }
+        assert_eq!(nodes[0].seen.len(), 1);
+        nodes[0].to_write.extend(b"yes");
+        run(&mut network, &mut nodes, SECOND);
+        assert_eq!(nodes[0].outcomes()[1..], [Seen::Closed(StreamEnd::Reset)]);
+        assert!(nodes[1].heard.is_empty());
+    }
+}
+
+/// A pair whose first stream is open, and whose first host then loses exactly these of its segments. Those that open the
+/// stream are its first two.
+fn open_losing(lost: &[u64]) -> (Network, [Program; 2]) {
+    let mut network = Network::new(3);
+    let link = Link { delay: DELAY, ..Link::default() };
+    let up = Link { loss: Loss::Listed(lost.iter().copied().collect()), ..link.clone() };
+    let (a, b) = (network.add_host(), network.add_host());
+    network.add_interface(a, "192.0.2.1".parse().unwrap(), Realm::INTERNET, up, Link::default());
+    network.add_interface(b, "192.0.2.2".parse().unwrap(), Realm::INTERNET, link, Link::default());
     let mut nodes =
-        [Program::asking(&[StreamRequest::Open(out)]), Program::asking(&[listen("192.0.2.2:2000")])];
-    run(&mut network, &mut nodes, 7_000 * SECOND);
-    network.rebind_nat(inside);
-    let idle = nodes[0].seen.len();
-    nodes[0].to_write.extend(b"still there?");
+        [Program::asking(&[StreamRequest::Open(a_to_b())]), Program::asking(&[listen("192.0.2.2:2000")])];
     run(&mut network, &mut nodes, SECOND);
-    assert_eq!((idle, &nodes[0].outcomes()[1..]), (1, &[Seen::Closed(StreamEnd::Reset)][..]));
-    assert!(nodes[1].heard.is_empty());
+    assert_eq!(nodes[1].outcomes().len(), 1);
+    (network, nodes)
+}
+
+#[test]
+fn one_lost_segment_of_many_costs_a_round_trip() {
+    let (mut network, mut nodes) = open_losing(&[3]);
+    let start = network.now();
+    nodes[0].to_write.extend(bytes(14_480));
+    let done = |nodes: &mut [Program]| nodes[1].heard == bytes(14_480);
+    assert!(network.run_until(&mut nodes, start + SECOND, done));
+    assert_eq!((network.now() - start, network.stats().lost), (3 * DELAY, 1));
+}
+
+#[test]
+fn bytes_that_are_sent_again_in_other_segments_are_heard_once() {
+    let (mut network, mut nodes) = open_losing(&[2]);
+    nodes[0].to_write.extend(b"abc");
+    run(&mut network, &mut nodes, DELAY);
+    nodes[0].to_write.extend(b"def");
+    run(&mut network, &mut nodes, DELAY);
+    assert!(nodes[1].heard.is_empty(), "the second waits for the first");
+    run(&mut network, &mut nodes, 10 * SECOND);
+    assert_eq!((&*nodes[1].heard, network.stats().lost), (&b"abcdef"[..], 1));
+}
+
+#[test]
+fn a_stream_takes_the_place_of_one_that_its_opener_has_lost() {
+    let mut network = Network::new(4);
+    let cable = guarded(&mut network, Realm::INTERNET, "192.0.2.1");
+    let mut nodes =
+        [Program::asking(&[StreamRequest::Open(a_to_b())]), Program::asking(&[listen("192.0.2.2:2000")])];
+    run(&mut network, &mut nodes, SECOND);
+    network.remove_interface(cable);
+    network.restore_interface(cable);
+    nodes[0].requests.push_back(StreamRequest::Open(a_to_b()));
+    nodes[0].to_write.extend(b"again");
+    run(&mut network, &mut nodes, 10 * SECOND);
+    assert_eq!(nodes[0].outcomes()[1..], [Seen::Closed(StreamEnd::Reset), Seen::Opened(a_to_b())]);
+    assert_eq!(nodes[1].outcomes()[1], Seen::Closed(StreamEnd::Reset));
+    assert_eq!((nodes[1].outcomes().len(), &*nodes[1].heard), (3, &b"again"[..]));
 }
 
 #[test]
