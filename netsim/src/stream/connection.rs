@@ -175,7 +175,8 @@ impl Connection {
 
     pub(crate) fn handle_segment(&mut self, now: Instant, segment: Segment) -> Outcome {
         if segment.kind == Kind::Open {
-            return self.on_open(now, &segment);
+            self.on_open(now, &segment);
+            return Outcome::Nothing;
         }
         if segment.peer_tag != self.tag {
             self.outgoing.extend(segment.refusal());
@@ -241,8 +242,14 @@ impl Connection {
             State::Accepting { asked: false } if attempts > OPENINGS => Outcome::Gone,
             State::Open if attempts > ATTEMPTS => Outcome::Ended(StreamEnd::TimedOut),
             State::Closing if attempts > ATTEMPTS => Outcome::Gone,
-            State::Opening => self.push(Kind::Open, 0, Vec::new()),
-            State::Accepting { .. } => self.push(Kind::Accept, 0, Vec::new()),
+            State::Opening => {
+                self.push(Kind::Open, 0, Vec::new());
+                Outcome::Nothing
+            }
+            State::Accepting { .. } => {
+                self.push(Kind::Accept, 0, Vec::new());
+                Outcome::Nothing
+            }
             State::Open | State::Closing => {
                 // RFC 5681, Section 3.1: after a timeout all is sent again from the first, slowly.
                 sending.threshold = (sending.window / 2).max(2 * SEGMENT);
@@ -254,7 +261,7 @@ impl Connection {
         }
     }
 
-    fn on_open(&mut self, now: Instant, segment: &Segment) -> Outcome {
+    fn on_open(&mut self, now: Instant, segment: &Segment) {
         match self.state {
             State::Opening => {
                 self.state = State::Accepting { asked: true };
@@ -262,14 +269,11 @@ impl Connection {
                 self.sending.attempts = 1;
                 self.sending.wait = FIRST_WAIT;
                 self.sending.deadline = now.checked_add(FIRST_WAIT);
-                self.push(Kind::Accept, 0, Vec::new())
+                self.push(Kind::Accept, 0, Vec::new());
             }
             State::Accepting { .. } if segment.tag == self.peer_tag => self.push(Kind::Accept, 0, Vec::new()),
             // Another stream between the same ends: the answer shows the other end that this one is of before.
-            State::Accepting { .. } | State::Open | State::Closing => {
-                self.acknowledge();
-                Outcome::Nothing
-            }
+            State::Accepting { .. } | State::Open | State::Closing => self.acknowledge(),
         }
     }
 
@@ -335,10 +339,9 @@ impl Connection {
         }
     }
 
-    fn push(&mut self, kind: Kind, position: u64, bytes: Vec<u8>) -> Outcome {
+    fn push(&mut self, kind: Kind, position: u64, bytes: Vec<u8>) {
         let Self { tag, peer_tag, received: acknowledged, .. } = *self;
         self.outgoing.push_back(Segment { kind, tag, peer_tag, position, acknowledged, bytes });
-        Outcome::Nothing
     }
 }
 
