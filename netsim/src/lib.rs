@@ -1,9 +1,9 @@
 //! A deterministic network on virtual time, to test sans-IO machines in: links with rate, delay, jitter, queues,
-//! loss, duplication and reordering, NATs with the behaviours of RFC 4787, and packet captures.
+//! loss, duplication and reordering, NATs with the behaviours of RFC 4787, firewalls, byte streams, and packet captures.
 //!
 //! Nothing here sleeps or reads the clock after the first [`Instant`](std::time::Instant); the same seed and the
-//! same nodes give the same run, datagram for datagram. The crate knows no protocol: it moves datagrams between
-//! [`Node`]s.
+//! same nodes give the same run, datagram for datagram. The crate knows no protocol: it moves datagrams, and the bytes of
+//! streams, between [`Node`]s.
 //!
 //! ```
 //! use duologue_netsim::{Addresses, Link, Network, Node, Realm};
@@ -45,16 +45,25 @@
 //! ```
 
 mod clock;
+mod firewall;
 mod link;
 mod loss;
+mod mapping;
 mod nat;
 mod network;
 mod node;
 mod pcap;
 mod random;
+mod stats;
+mod stream;
+mod topology;
 
+pub use firewall::FirewallConfig;
 pub use link::Link;
 pub use loss::Loss;
 pub use nat::{Behaviour, NatConfig, NatKind, ParseNatKindError};
-pub use network::{HostId, InterfaceId, Network, Realm, Stats};
+pub use network::Network;
 pub use node::{Addresses, Node};
+pub use stats::Stats;
+pub use stream::{StreamEnd, StreamEvent, StreamFailure, StreamRequest};
+pub use topology::{HostId, InterfaceId, Outage, Realm};

@@ -1,9 +1,8 @@
 //! Network address translation with the behaviours of [RFC 4787](https://www.rfc-editor.org/rfc/rfc4787).
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What a NAT looks at when it reuses a mapping or lets a datagram in (RFC 4787, Sections 4.1 and 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,6 +26,28 @@ pub enum NatKind {
     PortRestricted,
     /// Address- and port-dependent mapping and filtering.
     Symmetric,
+}
+
+impl Behaviour {
+    /// All three.
+    pub const ALL: [Self; 3] =
+        [Self::EndpointIndependent, Self::AddressDependent, Self::AddressAndPortDependent];
+
+    pub(crate) fn sees(self, remote: SocketAddr) -> Seen {
+        match self {
+            Self::EndpointIndependent => Seen::Anything,
+            Self::AddressDependent => Seen::Address(remote.ip()),
+            Self::AddressAndPortDependent => Seen::Endpoint(remote),
+        }
+    }
+}
+
+/// The part of a remote endpoint that a behaviour looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Seen {
+    Anything,
+    Address(IpAddr),
+    Endpoint(SocketAddr),
 }
 
 impl NatKind {
@@ -80,12 +101,16 @@ pub struct NatConfig {
     pub mapping: Behaviour,
     /// From whom a mapping accepts datagrams.
     pub filtering: Behaviour,
-    /// Whether a host inside reaches another one inside through the public address.
+    /// Whether a host inside reaches another one inside through the public address. What comes back in has the sender's
+    /// public source ([RFC 4787, Section 6](https://www.rfc-editor.org/rfc/rfc4787#section-6)).
     pub hairpinning: bool,
     /// Whether the outside port equals the inside one where it is free.
     pub port_preservation: bool,
-    /// How long a mapping lives without an outbound datagram (RFC 4787, Section 4.3: at least two minutes).
+    /// How long a mapping lives without an outbound datagram (RFC 4787, Section 4.3: at least two minutes). Those of
+    /// streams live for 2 hours and 4 minutes ([RFC 5382, Section 5](https://www.rfc-editor.org/rfc/rfc5382#section-5)).
     pub timeout: Duration,
+    /// Whether an inbound datagram prolongs a mapping's life as well (RFC 4787, Section 4.3).
+    pub inbound_refresh: bool,
 }
 
 impl From<NatKind> for NatConfig {
@@ -103,103 +128,7 @@ impl From<NatKind> for NatConfig {
             hairpinning: false,
             port_preservation: false,
             timeout: Duration::from_secs(120),
+            inbound_refresh: false,
         }
-    }
-}
-
-/// The part of a remote endpoint that a behaviour looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Seen {
-    Anything,
-    Address(IpAddr),
-    Endpoint(SocketAddr),
-}
-
-impl Behaviour {
-    fn sees(self, remote: SocketAddr) -> Seen {
-        match self {
-            Self::EndpointIndependent => Seen::Anything,
-            Self::AddressDependent => Seen::Address(remote.ip()),
-            Self::AddressAndPortDependent => Seen::Endpoint(remote),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Mapping {
-    inside: SocketAddr,
-    key: Seen,
-    contacted: BTreeSet<Seen>,
-    used: Instant,
-}
-
-/// A NAT at work.
-#[derive(Debug)]
-pub(crate) struct Nat {
-    pub(crate) config: NatConfig,
-    pub(crate) public: IpAddr,
-    mappings: BTreeMap<u16, Mapping>,
-    next_port: u16,
-}
-
-/// The first port of those that a NAT hands out in turn.
-const FIRST_PORT: u16 = 40_000;
-
-impl Nat {
-    pub(crate) fn new(config: NatConfig, public: IpAddr) -> Self {
-        Self { config, public, mappings: BTreeMap::new(), next_port: FIRST_PORT }
-    }
-
-    /// Forgets all mappings, as a restart does; new ones get other ports.
-    pub(crate) fn rebind(&mut self) {
-        self.mappings.clear();
-    }
-
-    /// The public source of a datagram from inside. `None` when every port is taken.
-    pub(crate) fn outbound(
-        &mut self,
-        now: Instant,
-        inside: SocketAddr,
-        remote: SocketAddr,
-    ) -> Option<SocketAddr> {
-        let timeout = self.config.timeout;
-        self.mappings.retain(|_, mapping| now.saturating_duration_since(mapping.used) < timeout);
-        let key = self.config.mapping.sees(remote);
-        let known = self.mappings.iter().find(|(_, mapping)| mapping.inside == inside && mapping.key == key);
-        let port = match known {
-            Some((port, _)) => *port,
-            None => self.free_port(inside.port())?,
-        };
-        let mapping = self.mappings.entry(port).or_insert_with(|| Mapping {
-            inside,
-            key,
-            contacted: BTreeSet::new(),
-            used: now,
-        });
-        mapping.used = now;
-        mapping.contacted.insert(self.config.filtering.sees(remote));
-        Some(SocketAddr::new(self.public, port))
-    }
-
-    /// The inside destination of a datagram that came from `remote` to the public `port`, if it may pass.
-    pub(crate) fn inbound(&self, now: Instant, remote: SocketAddr, port: u16) -> Option<SocketAddr> {
-        let mapping = self.mappings.get(&port)?;
-        let alive = now.saturating_duration_since(mapping.used) < self.config.timeout;
-        let passes = mapping.contacted.contains(&self.config.filtering.sees(remote));
-        (alive && passes).then_some(mapping.inside)
-    }
-
-    fn free_port(&mut self, inside: u16) -> Option<u16> {
-        if self.config.port_preservation && !self.mappings.contains_key(&inside) {
-            return Some(inside);
-        }
-        for _ in FIRST_PORT..=u16::MAX {
-            let port = self.next_port;
-            self.next_port = port.checked_add(1).unwrap_or(FIRST_PORT);
-            if !self.mappings.contains_key(&port) {
-                return Some(port);
-            }
-        }
-        None
     }
 }

@@ -1,93 +1,58 @@
-//! The network: hosts, their interfaces, the realms they stand in, and the datagrams under way.
+//! The network: its hosts and what they send, moved along on virtual time.
 
 use crate::clock;
+use crate::firewall::{Firewall, FirewallConfig, Transport};
 use crate::link::{Link, LinkState, Passage};
-use crate::nat::{Nat, NatConfig};
+use crate::mapping::Nat;
+use crate::nat::NatConfig;
 use crate::node::{Addresses, Node};
 use crate::pcap::Pcap;
 use crate::random::Random;
+use crate::stats::Stats;
+use crate::stream::{Segment, StreamEvent, StreamRequest, Streams, Told};
+use crate::topology::{Destination, Gateway, HostId, Interface, InterfaceId, Outage, Realm, Topology};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
-
-/// A host: the node of the same index in the slice given to [`Network::step`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct HostId(usize);
-
-impl HostId {
-    /// The host's place in the slice of nodes.
-    #[must_use]
-    pub fn index(self) -> usize {
-        self.0
-    }
-}
-
-/// One of a host's attachments to the network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct InterfaceId(usize);
-
-/// A space of addresses: the internet, or what lies behind a NAT.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Realm(usize);
-
-impl Realm {
-    /// The public internet.
-    pub const INTERNET: Self = Self(0);
-}
-
-/// What the network did so far, in datagrams.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Sent by nodes, and injected.
-    pub sent: u64,
-    /// Handed to nodes, copies included.
-    pub delivered: u64,
-    /// Lost by a link.
-    pub lost: u64,
-    /// Dropped because a queue was full.
-    pub queue_dropped: u64,
-    /// Delivered twice.
-    pub duplicated: u64,
-    /// Held back, so that others overtook them.
-    pub reordered: u64,
-    /// Changed by one bit.
-    pub corrupted: u64,
-    /// Refused by a NAT's filter, or sent to a port without a mapping.
-    pub nat_refused: u64,
-    /// Sent to or from an address that nobody has.
-    pub unroutable: u64,
-}
-
-#[derive(Debug)]
-struct Interface {
-    host: HostId,
-    ip: IpAddr,
-    realm: Realm,
-    up: LinkState,
-    down: LinkState,
-    connected: bool,
-}
-
-/// The NAT between an inner realm and the realm around it.
-#[derive(Debug)]
-struct Gateway {
-    nat: Nat,
-    outside: Realm,
-}
 
 #[derive(Debug)]
 enum Stage {
     /// At the far end of the sender's link.
     Routed { from: Realm },
+    /// On the internet, with public addresses, after the time that it takes across.
+    Crossed,
     /// At the near end of the receiver.
     Arrived { interface: InterfaceId },
+}
+
+/// What is under way.
+#[derive(Debug, Clone)]
+enum Payload {
+    Datagram(Vec<u8>),
+    Segment(Segment),
+}
+
+impl Payload {
+    fn len(&self) -> usize {
+        match self {
+            Self::Datagram(bytes) => bytes.len(),
+            Self::Segment(segment) => segment.bytes.len() + Segment::HEADERS,
+        }
+    }
+
+    const fn transport(&self) -> Transport {
+        match self {
+            Self::Datagram(_) => Transport::Datagram,
+            Self::Segment(_) => Transport::Stream,
+        }
+    }
 }
 
 #[derive(Debug)]
 struct InFlight {
     addresses: Addresses,
-    bytes: Vec<u8>,
+    payload: Payload,
     stage: Stage,
 }
 
@@ -98,9 +63,9 @@ pub struct Network {
     now: Instant,
     random: Random,
     hosts: usize,
-    interfaces: Vec<Interface>,
-    /// The gateway of realm `n + 1` at index `n`.
-    gateways: Vec<Gateway>,
+    topology: Topology,
+    streams: Streams,
+    transit: Duration,
     queue: BinaryHeap<Reverse<(Instant, u64)>>,
     in_flight: BTreeMap<u64, InFlight>,
     sequence: u64,
@@ -119,8 +84,9 @@ impl Network {
             now: start,
             random: Random::new(seed),
             hosts: 0,
-            interfaces: Vec::new(),
-            gateways: Vec::new(),
+            topology: Topology::default(),
+            streams: Streams::default(),
+            transit: Duration::ZERO,
             queue: BinaryHeap::new(),
             in_flight: BTreeMap::new(),
             sequence: 0,
@@ -175,35 +141,70 @@ impl Network {
         up: Link,
         down: Link,
     ) -> InterfaceId {
-        let id = InterfaceId(self.interfaces.len());
         let (up, down) = (LinkState::new(up), LinkState::new(down));
-        self.interfaces.push(Interface { host, ip, realm, up, down, connected: true });
-        id
+        let outage = Outage::None;
+        self.topology.add_interface(Interface { host, ip, realm, up, down, outage, present: true })
     }
 
-    /// Adds a NAT with the address `public` in the realm `outside`; returns the realm behind it.
+    /// Takes an interface away from its host: what is sent from its address goes nowhere, what is under way to it is lost,
+    /// its streams are reset without the other end being told. The host's program has to be told by the test.
+    pub fn remove_interface(&mut self, interface: InterfaceId) {
+        if let Some(interface) = self.topology.interface_mut(interface) {
+            interface.present = false;
+            self.streams.remove_address(interface.host, interface.ip);
+        }
+    }
+
+    /// Gives a removed interface back, with the address it had.
+    pub fn restore_interface(&mut self, interface: InterfaceId) {
+        if let Some(interface) = self.topology.interface_mut(interface) {
+            interface.present = true;
+        }
+    }
+
+    /// Adds a NAT with the address `public` in the realm `outside`; returns the realm behind it. It translates addresses
+    /// of `public`'s IP version alone.
     pub fn add_nat(&mut self, outside: Realm, public: IpAddr, config: impl Into<NatConfig>) -> Realm {
-        self.gateways.push(Gateway { nat: Nat::new(config.into(), public), outside });
-        Realm(self.gateways.len())
+        self.topology.add_gateway(outside, Gateway::Nat(Nat::new(config.into(), public)))
     }
 
-    /// Makes the NAT in front of `realm` forget its mappings, so that those inside get new public ports.
+    /// Adds a firewall; returns the realm behind it, whose addresses are as good outside as inside.
+    pub fn add_firewall(&mut self, outside: Realm, config: FirewallConfig) -> Realm {
+        self.topology.add_gateway(outside, Gateway::Firewall(Firewall::new(config)))
+    }
+
+    /// Sets how long whatever crosses the internet takes there, beside the links of its hosts: after all gateways on its way
+    /// out, before those on its way in. Zero at first, so that two datagrams that leave behind NATs at the same time meet
+    /// them as if one had been sent before the other.
+    pub fn set_transit(&mut self, transit: Duration) {
+        self.transit = transit;
+    }
+
+    /// Makes the NAT in front of `realm` forget its mappings, so that those inside get new public ports; or a firewall
+    /// its flows.
     pub fn rebind_nat(&mut self, realm: Realm) {
-        if let Some(gateway) = self.gateway_mut(realm) {
-            gateway.nat.rebind();
+        match self.topology.gateway_mut(realm) {
+            Some(Gateway::Nat(nat)) => nat.rebind(),
+            Some(Gateway::Firewall(firewall)) => firewall.forget(),
+            None => {}
         }
     }
 
     /// Pulls an interface's cable out, or puts it back. What is under way to it is lost on arrival.
     pub fn set_connected(&mut self, interface: InterfaceId, connected: bool) {
-        if let Some(interface) = self.interfaces.get_mut(interface.0) {
-            interface.connected = connected;
+        self.set_outage(interface, if connected { Outage::None } else { Outage::Both });
+    }
+
+    /// Lets an interface die in silence, one way or both, or live again.
+    pub fn set_outage(&mut self, interface: InterfaceId, outage: Outage) {
+        if let Some(interface) = self.topology.interface_mut(interface) {
+            interface.outage = outage;
         }
     }
 
     /// Changes the links of an interface from now on.
     pub fn set_links(&mut self, interface: InterfaceId, up: Link, down: Link) {
-        if let Some(interface) = self.interfaces.get_mut(interface.0) {
+        if let Some(interface) = self.topology.interface_mut(interface) {
             interface.up.link = up;
             interface.down.link = down;
         }
@@ -213,10 +214,11 @@ impl Network {
     pub fn inject(&mut self, addresses: Addresses, bytes: &[u8]) {
         self.stats.sent += 1;
         let stage = Stage::Routed { from: Realm::INTERNET };
-        self.schedule(self.now, InFlight { addresses, bytes: bytes.to_vec(), stage });
+        self.schedule(self.now, InFlight { addresses, payload: Payload::Datagram(bytes.to_vec()), stage });
     }
 
     /// Records from now on each datagram as it crosses the middle of the network: between NATs, with public addresses.
+    /// Streams are left out.
     pub fn start_capture(&mut self) {
         self.pcap = Some(Pcap::new());
     }
@@ -272,9 +274,9 @@ impl Network {
 
     /// When something next happens.
     fn next_event<N: Node>(&self, nodes: &[N]) -> Option<Instant> {
-        let datagram = self.queue.peek().map(|Reverse((at, _))| *at);
+        let packet = self.queue.peek().map(|Reverse((at, _))| *at);
         let deadline = nodes.iter().filter_map(Node::poll_timeout).min();
-        datagram.into_iter().chain(deadline).min()
+        packet.into_iter().chain(deadline).chain(self.streams.deadline()).min()
     }
 
     /// Moves time to `next`, does one thing that is due, and sends what the nodes concerned have to say.
@@ -282,10 +284,15 @@ impl Network {
         self.now = self.now.max(next);
         if self.queue.peek().is_some_and(|Reverse((at, _))| *at <= self.now) {
             let Some(Reverse((_, sequence))) = self.queue.pop() else { return };
-            let Some(datagram) = self.in_flight.remove(&sequence) else { return };
-            match datagram.stage {
-                Stage::Routed { from } => self.route(datagram, from),
-                Stage::Arrived { interface } => self.deliver(nodes, datagram, interface),
+            let Some(packet) = self.in_flight.remove(&sequence) else { return };
+            match packet.stage {
+                Stage::Routed { from } => self.route(packet, Some(from)),
+                Stage::Crossed => self.route(packet, None),
+                Stage::Arrived { interface } => self.deliver(nodes, packet, interface),
+            }
+        } else if let Some(host) = self.streams.handle_timeout(self.now) {
+            if let Some(node) = nodes.get_mut(host.0) {
+                self.drain_node(host, node);
             }
         } else {
             for (index, node) in nodes.iter_mut().enumerate() {
@@ -298,18 +305,26 @@ impl Network {
         }
     }
 
-    fn deliver<N: Node>(&mut self, nodes: &mut [N], mut datagram: InFlight, interface: InterfaceId) {
-        let Some(interface) = self.interfaces.get(interface.0) else { return };
-        if !interface.connected {
+    fn deliver<N: Node>(&mut self, nodes: &mut [N], packet: InFlight, interface: InterfaceId) {
+        let Some(interface) = self.topology.interface(interface) else { return };
+        if interface.outage.stops_inbound() || !interface.present {
             self.stats.lost += 1;
             return;
         }
         let host = interface.host;
-        if let Some(node) = nodes.get_mut(host.0) {
-            self.stats.delivered += 1;
-            node.handle_datagram(self.now, datagram.addresses, &mut datagram.bytes);
-            self.drain_node(host, node);
+        let Some(node) = nodes.get_mut(host.0) else { return };
+        let InFlight { addresses, payload, .. } = packet;
+        match payload {
+            Payload::Datagram(mut bytes) => {
+                self.stats.delivered += 1;
+                node.handle_datagram(self.now, addresses, &mut bytes);
+            }
+            Payload::Segment(segment) => {
+                let stream = Addresses { source: addresses.destination, destination: addresses.source };
+                self.streams.handle_segment(self.now, host, stream, segment, &mut self.random);
+            }
         }
+        self.drain_node(host, node);
     }
 
     fn drain<N: Node>(&mut self, nodes: &mut [N]) {
@@ -318,99 +333,109 @@ impl Network {
         }
     }
 
-    /// Takes what a node wants to send and puts it on its link.
+    /// Takes what a node wants to send and puts it on its link, and tells it of its streams.
     fn drain_node<N: Node>(&mut self, host: HostId, node: &mut N) {
         let mut scratch = std::mem::take(&mut self.scratch);
         loop {
-            scratch.clear();
-            let Some(addresses) = node.poll_transmit(self.now, &mut scratch) else { break };
-            self.send(host, addresses, &scratch);
+            loop {
+                scratch.clear();
+                let Some(addresses) = node.poll_transmit(self.now, &mut scratch) else { break };
+                self.stats.sent += 1;
+                self.send(host, addresses, Payload::Datagram(scratch.clone()));
+            }
+            while let Some(request) = node.poll_stream_request(self.now) {
+                self.request_stream(host, request);
+            }
+            self.pull_streams(host, node, &mut scratch);
+            while let Some((host, addresses, segment)) = self.streams.next_outgoing() {
+                self.stats.segments += 1;
+                self.send(host, addresses, Payload::Segment(segment));
+            }
+            let Some((stream, told)) = self.streams.next_told(host) else { break };
+            match told {
+                Told::Opened => node.handle_stream(self.now, stream, StreamEvent::Opened),
+                Told::Failed(failure) => node.handle_stream(self.now, stream, StreamEvent::Failed(failure)),
+                Told::Bytes(mut bytes) => {
+                    node.handle_stream(self.now, stream, StreamEvent::Bytes(&mut bytes));
+                }
+                Told::Closed(end) => node.handle_stream(self.now, stream, StreamEvent::Closed(end)),
+            }
         }
         self.scratch = scratch;
     }
 
-    fn send(&mut self, host: HostId, addresses: Addresses, bytes: &[u8]) {
-        self.stats.sent += 1;
-        let found =
-            self.interfaces.iter().position(|one| one.host == host && one.ip == addresses.source.ip());
-        let Some(interface) = found.and_then(|index| self.interfaces.get_mut(index)) else {
+    fn request_stream(&mut self, host: HostId, request: StreamRequest) {
+        let reachable = match request {
+            StreamRequest::Open(stream) => self.topology.source(host, stream.source.ip()).is_some(),
+            StreamRequest::Listen(_) | StreamRequest::Close(_) | StreamRequest::Reset(_) => true,
+        };
+        self.streams.handle_request(self.now, host, request, reachable, &mut self.random);
+    }
+
+    /// Takes the bytes that a node has for its streams.
+    fn pull_streams<N: Node>(&mut self, host: HostId, node: &mut N, scratch: &mut Vec<u8>) {
+        let mut last = None;
+        while let Some((stream, room)) = self.streams.next_writable(host, last) {
+            last = Some(stream);
+            scratch.clear();
+            node.poll_stream_bytes(self.now, stream, room, scratch);
+            if !scratch.is_empty() {
+                check_room(host, scratch.len(), room);
+                self.streams.write(self.now, host, stream, scratch);
+            }
+        }
+    }
+
+    fn send(&mut self, host: HostId, addresses: Addresses, payload: Payload) {
+        let Some(interface) = self.topology.source(host, addresses.source.ip()) else {
             self.stats.unroutable += 1;
             return;
         };
-        if !interface.connected {
+        if interface.outage.stops_outbound() {
             self.stats.lost += 1;
             return;
         }
         let realm = interface.realm;
-        let passage = interface.up.pass(self.now, bytes.len(), &mut self.random);
-        self.put_through(passage, addresses, bytes.to_vec(), || Stage::Routed { from: realm });
+        let passage = interface.up.pass(self.now, payload.len(), &mut self.random);
+        self.put_through(passage, addresses, payload, || Stage::Routed { from: realm });
     }
 
-    /// Finds the way of a datagram that has left the sender's link: to a neighbour, or out or in through a NAT.
-    fn route(&mut self, mut datagram: InFlight, mut realm: Realm) {
-        let mut recorded = false;
-        // A datagram crosses at most each NAT once outwards and once inwards.
-        for _ in 0..=2 * self.gateways.len() {
-            let destination = datagram.addresses.destination;
-            let interface = self.find_interface(realm, destination.ip());
-            let inner = self.find_nat(realm, destination.ip());
-            // Where it stops going outwards is the middle of the network.
-            if (interface.is_some() || inner.is_some()) && !std::mem::replace(&mut recorded, true) {
-                self.record(&datagram);
+    /// Finds the way of a packet that has left the sender's link in realm `from`, or has crossed the internet: to a
+    /// neighbour, or out or in through gateways.
+    fn route(&mut self, packet: InFlight, from: Option<Realm>) {
+        let InFlight { mut addresses, payload, .. } = packet;
+        let (now, since_start) = (self.now, self.elapsed());
+        let stays = from.is_some() && !self.transit.is_zero();
+        let pcap = &mut self.pcap;
+        let middle = |addresses| {
+            if let (Some(pcap), Payload::Datagram(bytes), Some(_)) = (pcap, &payload, from) {
+                pcap.record(since_start, addresses, bytes);
             }
-            if let Some(interface) = interface {
-                self.arrive(interface, datagram);
-                return;
+            stays
+        };
+        let realm = from.unwrap_or(Realm::INTERNET);
+        match self.topology.route(now, payload.transport(), &mut addresses, realm, middle) {
+            Destination::Interface(interface) => self.arrive(interface, addresses, payload),
+            Destination::Refused => self.stats.nat_refused += 1,
+            Destination::Nowhere => self.stats.unroutable += 1,
+            Destination::Across => {
+                self.schedule(now + self.transit, InFlight { addresses, payload, stage: Stage::Crossed });
             }
-            if let Some(inner) = inner {
-                let source = datagram.addresses.source;
-                let Some(inside) = self.enter(inner, source, destination.port()) else {
-                    self.stats.nat_refused += 1;
-                    return;
-                };
-                datagram.addresses.destination = inside;
-                realm = inner;
-                continue;
-            }
-            let now = self.now;
-            let Some(gateway) = self.gateway_mut(realm) else { break };
-            let (source, outside) = (datagram.addresses.source, gateway.outside);
-            let hairpin = destination.ip() == gateway.nat.public;
-            if hairpin && !gateway.nat.config.hairpinning {
-                self.stats.nat_refused += 1;
-                return;
-            }
-            let Some(public) = gateway.nat.outbound(now, source, destination) else { break };
-            datagram.addresses.source = public;
-            realm = outside;
-        }
-        self.stats.unroutable += 1;
-    }
-
-    fn record(&mut self, datagram: &InFlight) {
-        if let Some(pcap) = &mut self.pcap {
-            let since_start = self.now.saturating_duration_since(self.start);
-            pcap.record(since_start, datagram.addresses, &datagram.bytes);
         }
     }
 
-    fn enter(&self, inner: Realm, source: SocketAddr, port: u16) -> Option<SocketAddr> {
-        let gateway = self.gateways.get(inner.0.checked_sub(1)?)?;
-        gateway.nat.inbound(self.now, source, port)
+    fn arrive(&mut self, id: InterfaceId, addresses: Addresses, payload: Payload) {
+        let Some(interface) = self.topology.interface_mut(id) else { return };
+        let passage = interface.down.pass(self.now, payload.len(), &mut self.random);
+        self.put_through(passage, addresses, payload, || Stage::Arrived { interface: id });
     }
 
-    fn arrive(&mut self, id: InterfaceId, datagram: InFlight) {
-        let Some(interface) = self.interfaces.get_mut(id.0) else { return };
-        let passage = interface.down.pass(self.now, datagram.bytes.len(), &mut self.random);
-        self.put_through(passage, datagram.addresses, datagram.bytes, || Stage::Arrived { interface: id });
-    }
-
-    /// Counts what a link did to a datagram, and schedules what comes out of it.
+    /// Counts what a link did to a packet, and schedules what comes out of it.
     fn put_through(
         &mut self,
         passage: Passage,
         addresses: Addresses,
-        mut bytes: Vec<u8>,
+        mut payload: Payload,
         stage: impl Fn() -> Stage,
     ) {
         match passage {
@@ -418,41 +443,32 @@ impl Network {
             Passage::QueueFull => self.stats.queue_dropped += 1,
             Passage::Arrives { at, copy, reordered, corrupt } => {
                 self.stats.reordered += u64::from(reordered);
-                if corrupt && !bytes.is_empty() {
-                    self.stats.corrupted += 1;
-                    let (byte, bit) = (self.random.below(bytes.len()), self.random.below(8));
-                    if let Some(byte) = bytes.get_mut(byte) {
-                        *byte ^= 1 << bit;
+                if corrupt {
+                    let Payload::Datagram(bytes) = &mut payload else {
+                        self.stats.corrupted += 1;
+                        return;
+                    };
+                    if !bytes.is_empty() {
+                        self.stats.corrupted += 1;
+                        let (byte, bit) = (self.random.below(bytes.len()), self.random.below(8));
+                        if let Some(byte) = bytes.get_mut(byte) {
+                            *byte ^= 1 << bit;
+                        }
                     }
                 }
                 if let Some(again) = copy {
                     self.stats.duplicated += 1;
-                    self.schedule(again, InFlight { addresses, bytes: bytes.clone(), stage: stage() });
+                    self.schedule(again, InFlight { addresses, payload: payload.clone(), stage: stage() });
                 }
-                self.schedule(at, InFlight { addresses, bytes, stage: stage() });
+                self.schedule(at, InFlight { addresses, payload, stage: stage() });
             }
         }
     }
 
-    fn schedule(&mut self, at: Instant, datagram: InFlight) {
+    fn schedule(&mut self, at: Instant, packet: InFlight) {
         self.queue.push(Reverse((at, self.sequence)));
-        self.in_flight.insert(self.sequence, datagram);
+        self.in_flight.insert(self.sequence, packet);
         self.sequence += 1;
-    }
-
-    fn find_interface(&self, realm: Realm, ip: IpAddr) -> Option<InterfaceId> {
-        self.interfaces.iter().position(|one| one.realm == realm && one.ip == ip).map(InterfaceId)
-    }
-
-    /// The realm behind the NAT that has the address `public` in `outside`.
-    fn find_nat(&self, outside: Realm, public: IpAddr) -> Option<Realm> {
-        let index =
-            self.gateways.iter().position(|one| one.outside == outside && one.nat.public == public)?;
-        Some(Realm(index + 1))
-    }
-
-    fn gateway_mut(&mut self, realm: Realm) -> Option<&mut Gateway> {
-        self.gateways.get_mut(realm.0.checked_sub(1)?)
     }
 }
 
@@ -461,5 +477,12 @@ impl Network {
 fn check_progress<N: Node>(index: usize, node: &N, now: Instant) {
     if node.poll_timeout().is_some_and(|deadline| deadline <= now) {
         panic!("node {index}: the deadline did not move after handle_timeout");
+    }
+}
+
+#[expect(clippy::panic, reason = "a node under test that breaks the contract must stop the test")]
+fn check_room(host: HostId, len: usize, room: usize) {
+    if len > room {
+        panic!("node {}: {len} bytes for a stream with room for {room}", host.0);
     }
 }

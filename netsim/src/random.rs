@@ -28,6 +28,10 @@ impl Random {
         if limit.is_zero() { limit } else { limit.mul_f64(self.unit()) }
     }
 
+    pub(crate) fn number(&mut self) -> u32 {
+        self.0.next_u32()
+    }
+
     pub(crate) fn below(&mut self, limit: usize) -> usize {
         usize::try_from(self.0.next_u64() % limit.max(1) as u64).unwrap_or(0)
     }

@@ -1,43 +1,11 @@
 //! The network does to datagrams what its links and NATs say.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use duologue_netsim::{Addresses, Behaviour, Link, Loss, NatConfig, NatKind, Network, Node, Realm};
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+mod support;
 
-/// Sends what it was told to and keeps what it hears.
-#[derive(Default)]
-struct Post {
-    outbox: VecDeque<(Addresses, Vec<u8>)>,
-    inbox: Vec<(Instant, Addresses, Vec<u8>)>,
-    replies: bool,
-}
-
-impl Node for Post {
-    fn handle_timeout(&mut self, _now: Instant) {}
-
-    fn handle_datagram(&mut self, now: Instant, addresses: Addresses, datagram: &mut [u8]) {
-        self.inbox.push((now, addresses, datagram.to_vec()));
-        if self.replies {
-            let back = Addresses { source: addresses.destination, destination: addresses.source };
-            self.outbox.push_back((back, datagram.to_vec()));
-        }
-    }
-
-    fn poll_transmit(&mut self, _now: Instant, out: &mut Vec<u8>) -> Option<Addresses> {
-        let (addresses, bytes) = self.outbox.pop_front()?;
-        out.extend_from_slice(&bytes);
-        Some(addresses)
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        None
-    }
-}
-
-fn addresses(source: &str, destination: &str) -> Addresses {
-    Addresses { source: source.parse().unwrap(), destination: destination.parse().unwrap() }
-}
+use duologue_netsim::{Link, Loss, NatKind, Network, Outage, Realm};
+use std::time::Duration;
+use support::{Post, addresses};
 
 const A_TO_B: (&str, &str) = ("192.0.2.1:1000", "192.0.2.2:2000");
 
@@ -133,116 +101,70 @@ fn a_pulled_cable_loses_everything_until_it_is_back() {
     assert_eq!(nodes[1].inbox[0].2, [1]);
 }
 
-/// A client behind a NAT of the given behaviours talks to 192.0.2.1:1; then strangers try its public port.
-fn who_gets_in(config: NatConfig) -> [bool; 3] {
-    let mut network = Network::new(1);
-    let link = Link::default;
-    let (client, server, stranger) = (network.add_host(), network.add_host(), network.add_host());
-    let inside = network.add_nat(Realm::INTERNET, "203.0.113.1".parse().unwrap(), config);
-    network.add_interface(client, "10.0.0.1".parse().unwrap(), inside, link(), link());
-    network.add_interface(server, "192.0.2.1".parse().unwrap(), Realm::INTERNET, link(), link());
-    network.add_interface(stranger, "192.0.2.2".parse().unwrap(), Realm::INTERNET, link(), link());
-    let mut nodes = [Post::default(), Post::default(), Post::default()];
-    nodes[0].outbox.push_back((addresses("10.0.0.1:5000", "192.0.2.1:1"), b"out".to_vec()));
-    while network.step(&mut nodes).is_some() {}
-    let public = nodes[1].inbox[0].1.source;
-    assert_eq!(public.ip(), "203.0.113.1".parse::<std::net::IpAddr>().unwrap());
-    let tries = [(1, "192.0.2.1:1"), (1, "192.0.2.1:2"), (2, "192.0.2.2:1")];
-    tries.map(|(host, source)| {
-        let before = nodes[0].inbox.len();
-        let back = Addresses { source: source.parse().unwrap(), destination: public };
-        nodes[host].outbox.push_back((back, b"in".to_vec()));
+#[test]
+fn an_outage_loses_what_it_says_and_the_rest_arrives() {
+    for (outage, heard, answered) in [
+        (Outage::None, true, true),
+        (Outage::Outbound, true, false),
+        (Outage::Inbound, false, false),
+        (Outage::Both, false, false),
+    ] {
+        let mut network = Network::pair(1, &Link::default());
+        let host = network.add_host();
+        let ip = "192.0.2.3".parse().unwrap();
+        let cable = network.add_interface(host, ip, Realm::INTERNET, Link::default(), Link::default());
+        let mut nodes = [Post::default(), Post::default(), Post { replies: true, ..Post::default() }];
+        network.set_outage(cable, outage);
+        nodes[0].outbox.push_back((addresses(A_TO_B.0, "192.0.2.3:1"), b"x".to_vec()));
         while network.step(&mut nodes).is_some() {}
-        nodes[0].inbox.len() > before
-    })
-}
-
-#[test]
-fn each_kind_of_nat_filters_as_its_name_says() {
-    assert_eq!(who_gets_in(NatKind::FullCone.into()), [true, true, true]);
-    assert_eq!(who_gets_in(NatKind::AddressRestricted.into()), [true, true, false]);
-    assert_eq!(who_gets_in(NatKind::PortRestricted.into()), [true, false, false]);
-    assert_eq!(who_gets_in(NatKind::Symmetric.into()), [true, false, false]);
-}
-
-#[test]
-fn each_mapping_behaviour_reuses_the_port_as_its_name_says() {
-    let ports = |mapping| {
-        let mut network = Network::new(1);
-        let (client, server) = (network.add_host(), network.add_host());
-        let config = NatConfig { mapping, ..NatKind::FullCone.into() };
-        let inside = network.add_nat(Realm::INTERNET, "203.0.113.1".parse().unwrap(), config);
-        network.add_interface(client, "10.0.0.1".parse().unwrap(), inside, Link::default(), Link::default());
-        for ip in ["192.0.2.1", "192.0.2.2"] {
-            let ip = ip.parse().unwrap();
-            network.add_interface(server, ip, Realm::INTERNET, Link::default(), Link::default());
-        }
-        let mut nodes = [Post::default(), Post::default()];
-        for destination in ["192.0.2.1:1", "192.0.2.1:2", "192.0.2.2:1"] {
-            nodes[0].outbox.push_back((addresses("10.0.0.1:5000", destination), b"x".to_vec()));
-        }
-        while network.step(&mut nodes).is_some() {}
-        let ports: Vec<_> = nodes[1].inbox.iter().map(|(_, one, _)| one.source.port()).collect();
-        [ports[0] == ports[1], ports[0] == ports[2]]
-    };
-    assert_eq!(ports(Behaviour::EndpointIndependent), [true, true]);
-    assert_eq!(ports(Behaviour::AddressDependent), [true, false]);
-    assert_eq!(ports(Behaviour::AddressAndPortDependent), [false, false]);
-}
-
-#[test]
-fn two_levels_of_nat_translate_twice_and_back() {
-    let mut network = Network::new(1);
-    let (client, server) = (network.add_host(), network.add_host());
-    let carrier = network.add_nat(Realm::INTERNET, "203.0.113.1".parse().unwrap(), NatKind::PortRestricted);
-    let home = network.add_nat(carrier, "100.64.0.9".parse().unwrap(), NatKind::Symmetric);
-    network.add_interface(client, "10.0.0.1".parse().unwrap(), home, Link::default(), Link::default());
-    let server_ip = "192.0.2.1".parse().unwrap();
-    network.add_interface(server, server_ip, Realm::INTERNET, Link::default(), Link::default());
-    let mut nodes = [Post::default(), Post { replies: true, ..Post::default() }];
-    nodes[0].outbox.push_back((addresses("10.0.0.1:5000", "192.0.2.1:1"), b"x".to_vec()));
-    while network.step(&mut nodes).is_some() {}
-    assert_eq!(nodes[1].inbox[0].1.source.ip().to_string(), "203.0.113.1");
-    assert_eq!(nodes[0].inbox[0].1, addresses("192.0.2.1:1", "10.0.0.1:5000"));
-}
-
-#[test]
-fn a_mapping_dies_without_outbound_datagrams() {
-    let mut network = Network::new(1);
-    let (client, server) = (network.add_host(), network.add_host());
-    let inside = network.add_nat(Realm::INTERNET, "203.0.113.1".parse().unwrap(), NatKind::FullCone);
-    network.add_interface(client, "10.0.0.1".parse().unwrap(), inside, Link::default(), Link::default());
-    let server_ip = "192.0.2.1".parse().unwrap();
-    network.add_interface(server, server_ip, Realm::INTERNET, Link::default(), Link::default());
-    let mut nodes = [Post::default(), Post::default()];
-    nodes[0].outbox.push_back((addresses("10.0.0.1:5000", "192.0.2.1:1"), b"x".to_vec()));
-    let later = network.now() + Duration::from_secs(121);
-    network.run_to(&mut nodes, later);
-    let back = Addresses { source: "192.0.2.1:1".parse().unwrap(), destination: nodes[1].inbox[0].1.source };
-    nodes[1].outbox.push_back((back, b"y".to_vec()));
-    while network.step(&mut nodes).is_some() {}
-    assert_eq!(network.stats().nat_refused, 1);
-    assert!(nodes[0].inbox.is_empty());
-}
-
-#[test]
-fn only_a_hairpinning_nat_leads_back_inside() {
-    for hairpinning in [false, true] {
-        let mut network = Network::new(1);
-        let (a, b) = (network.add_host(), network.add_host());
-        let config = NatConfig { hairpinning, port_preservation: true, ..NatKind::FullCone.into() };
-        let inside = network.add_nat(Realm::INTERNET, "203.0.113.1".parse().unwrap(), config);
-        network.add_interface(a, "10.0.0.1".parse().unwrap(), inside, Link::default(), Link::default());
-        network.add_interface(b, "10.0.0.2".parse().unwrap(), inside, Link::default(), Link::default());
-        let mut nodes = [Post::default(), Post::default()];
-        nodes[1].outbox.push_back((addresses("10.0.0.2:6000", "192.0.2.9:1"), b"opens".to_vec()));
-        nodes[0].outbox.push_back((addresses("10.0.0.1:5000", "203.0.113.1:6000"), b"x".to_vec()));
-        while network.step(&mut nodes).is_some() {}
-        assert_eq!(nodes[1].inbox.len(), 0, "the mapping is made after the first datagram is routed");
-        nodes[0].outbox.push_back((addresses("10.0.0.1:5000", "203.0.113.1:6000"), b"x".to_vec()));
-        while network.step(&mut nodes).is_some() {}
-        assert_eq!(nodes[1].inbox.len(), usize::from(hairpinning));
+        assert_eq!(
+            (nodes[2].inbox.len(), nodes[0].inbox.len()),
+            (heard.into(), answered.into()),
+            "{outage:?}"
+        );
+        assert_eq!(network.stats().lost, u64::from(!heard || !answered));
     }
+}
+
+#[test]
+fn a_removed_interface_neither_sends_nor_receives_until_it_is_restored() {
+    let mut network = Network::new(1);
+    let (a, b) = (network.add_host(), network.add_host());
+    let link = Link { delay: Duration::from_millis(10), ..Link::default() };
+    let cable =
+        network.add_interface(a, "192.0.2.1".parse().unwrap(), Realm::INTERNET, link.clone(), link.clone());
+    network.add_interface(b, "192.0.2.2".parse().unwrap(), Realm::INTERNET, link.clone(), link);
+    let mut nodes = [Post::default(), Post { replies: true, ..Post::default() }];
+    // It goes while the answer is under way.
+    nodes[0].outbox.push_back((addresses(A_TO_B.0, A_TO_B.1), b"x".to_vec()));
+    let halfway = network.now() + Duration::from_millis(35);
+    network.run_to(&mut nodes, halfway);
+    network.remove_interface(cable);
+    nodes[0].outbox.push_back((addresses(A_TO_B.0, A_TO_B.1), b"y".to_vec()));
+    nodes[1].outbox.push_back((addresses(A_TO_B.1, A_TO_B.0), b"z".to_vec()));
+    while network.step(&mut nodes).is_some() {}
+    assert_eq!((nodes[0].inbox.len(), nodes[1].inbox.len()), (0, 1));
+    assert_eq!((network.stats().lost, network.stats().unroutable), (1, 2));
+    network.restore_interface(cable);
+    nodes[0].outbox.push_back((addresses(A_TO_B.0, A_TO_B.1), b"x".to_vec()));
+    while network.step(&mut nodes).is_some() {}
+    assert_eq!(nodes[0].inbox.len(), 1);
+}
+
+#[test]
+fn a_host_with_an_interface_of_each_ip_version_answers_from_the_one_that_was_asked() {
+    let mut network = Network::new(1);
+    let (a, b) = (network.add_host(), network.add_host());
+    for (host, ip) in [(a, "192.0.2.1"), (a, "2001:db8::1"), (b, "192.0.2.2"), (b, "2001:db8::2")] {
+        network.add_interface(host, ip.parse().unwrap(), Realm::INTERNET, Link::default(), Link::default());
+    }
+    let mut nodes = [Post::default(), Post { replies: true, ..Post::default() }];
+    nodes[0].outbox.push_back((addresses("192.0.2.1:1", "192.0.2.2:2"), b"x".to_vec()));
+    nodes[0].outbox.push_back((addresses("[2001:db8::1]:1", "[2001:db8::2]:2"), b"x".to_vec()));
+    while network.step(&mut nodes).is_some() {}
+    let heard: Vec<_> = nodes[0].inbox.iter().map(|(_, one, _)| *one).collect();
+    let v6 = addresses("[2001:db8::2]:2", "[2001:db8::1]:1");
+    assert_eq!(heard, [addresses("192.0.2.2:2", "192.0.2.1:1"), v6]);
 }
 
 #[test]

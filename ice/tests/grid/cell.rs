@@ -1,0 +1,270 @@
+//! The cells of the grid: where the two hosts are, and what is between them.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use duologue_ice::Role;
+use duologue_netsim::{Behaviour, NatConfig};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+use crate::plan::{GatewayKind, INTERNET, Plan};
+
+/// What stands between a host's IPv4 address and the internet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Guard {
+    Open,
+    /// `None` lets no datagram through.
+    Firewall(Option<Behaviour>),
+    Nat(NatConfig),
+    /// A home's NAT behind a carrier's.
+    TwoLevels {
+        home: NatConfig,
+        carrier: NatConfig,
+    },
+}
+
+/// What stands between a host's IPv6 address and the internet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guard6 {
+    Open,
+    Firewall(Option<Behaviour>),
+}
+
+/// A host's addresses; at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) v4: Option<Guard>,
+    pub(crate) v6: Option<Guard6>,
+}
+
+/// How near the hosts are to one another in IPv4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Neighbours {
+    /// Only the internet is between them. `alike`: both have the same private address.
+    Strangers { alike: bool },
+    /// Both are behind the first host's guards.
+    OneHome,
+    /// Each has a home of its own, behind the first host's carrier.
+    OneCarrier,
+}
+
+/// A call to be made.
+#[derive(Debug, Clone)]
+pub(crate) struct Cell {
+    pub(crate) seed: u64,
+    pub(crate) places: [Place; 2],
+    pub(crate) neighbours: Neighbours,
+    /// Probability of loss of each datagram that anybody sends.
+    pub(crate) loss: f64,
+    /// From anybody to anybody else on the internet.
+    pub(crate) one_way: Duration,
+    pub(crate) roles: [Role; 2],
+}
+
+/// Every NAT of one level: mapping, filtering, hairpinning and port preservation.
+pub(crate) fn nats() -> Vec<NatConfig> {
+    let mut all = vec![];
+    for mapping in Behaviour::ALL {
+        for filtering in Behaviour::ALL {
+            for (hairpinning, port_preservation) in
+                [(false, false), (false, true), (true, false), (true, true)]
+            {
+                all.push(NatConfig {
+                    mapping,
+                    filtering,
+                    hairpinning,
+                    port_preservation,
+                    timeout: Duration::from_secs(120),
+                    inbound_refresh: false,
+                });
+            }
+        }
+    }
+    all
+}
+
+/// Every guard of one level.
+pub(crate) fn guards() -> Vec<Guard> {
+    let filters = [None].into_iter().chain(Behaviour::ALL.map(Some));
+    let others = std::iter::once(Guard::Open).chain(filters.map(Guard::Firewall));
+    nats().into_iter().map(Guard::Nat).chain(others).collect()
+}
+
+/// The same for IPv6.
+pub(crate) fn guards6() -> Vec<Guard6> {
+    let filters = [None].into_iter().chain(Behaviour::ALL.map(Some));
+    std::iter::once(Guard6::Open).chain(filters.map(Guard6::Firewall)).collect()
+}
+
+impl Place {
+    pub(crate) fn v4(guard: &Guard) -> Self {
+        Self { v4: Some(guard.clone()), v6: None }
+    }
+
+    pub(crate) const fn v6(guard: Guard6) -> Self {
+        Self { v4: None, v6: Some(guard) }
+    }
+}
+
+impl Cell {
+    /// Two strangers, 50 ms from each other, without loss.
+    pub(crate) fn of(seed: u64, places: [Place; 2]) -> Self {
+        Self {
+            seed,
+            places,
+            neighbours: Neighbours::Strangers { alike: false },
+            loss: 0.0,
+            one_way: Duration::from_millis(50),
+            roles: if seed.is_multiple_of(2) { CONTROLLING_FIRST } else { CONTROLLED_FIRST },
+        }
+    }
+
+    /// Any cell, drawn from the seed.
+    pub(crate) fn draw(seed: u64, loss: f64) -> Self {
+        let mut dice = Dice(ChaCha8Rng::seed_from_u64(seed));
+        let versions = dice.one_of(&[
+            ([true, true], [false, false]),
+            ([true, true], [false, false]),
+            ([false, false], [true, true]),
+            ([true, true], [true, true]),
+            ([true, true], [true, false]),
+            ([true, false], [true, true]),
+            ([true, false], [false, true]),
+        ]);
+        let (v4, v6) = versions;
+        let neighbours = dice.one_of(&[
+            Neighbours::Strangers { alike: false },
+            Neighbours::Strangers { alike: false },
+            Neighbours::Strangers { alike: true },
+            Neighbours::OneHome,
+            Neighbours::OneCarrier,
+        ]);
+        let places = [0, 1].map(|index| Place {
+            v4: v4[index].then(|| match neighbours {
+                Neighbours::OneCarrier => dice.two_levels(),
+                Neighbours::Strangers { .. } | Neighbours::OneHome => dice.guard(),
+            }),
+            v6: v6[index].then(|| dice.guard6()),
+        });
+        let one_way = Duration::from_millis(1 + dice.below(120));
+        let roles = dice.one_of(&[CONTROLLING_FIRST, CONTROLLED_FIRST]);
+        Self { seed, places, neighbours, loss, one_way, roles }
+    }
+
+    /// The network of the cell.
+    pub(crate) fn plan(&self) -> Plan {
+        let mut plan = Plan::default();
+        let [first, second] = &self.places;
+        let carriers = self.v4_realms(&mut plan);
+        for (host, realm) in carriers {
+            let alike = self.neighbours == Neighbours::Strangers { alike: true };
+            let open = !self.has_private_address(host);
+            let number = if alike && !open { 2 } else { 2 + u8::try_from(host).unwrap() };
+            let ip = if open { [192, 0, 2, number] } else { [10, 0, 0, number] };
+            plan.add_socket(host, realm, IpAddr::from(ip));
+        }
+        for (host, place) in [first, second].into_iter().enumerate() {
+            let Some(guard) = place.v6 else { continue };
+            let realm = match guard {
+                Guard6::Open => INTERNET,
+                Guard6::Firewall(filtering) => plan.add_gateway(INTERNET, GatewayKind::Firewall(filtering)),
+            };
+            plan.add_socket(host, realm, format!("2001:db8:{}::1", host + 1).parse().unwrap());
+        }
+        plan
+    }
+
+    /// Whose guards a host's IPv4 address is behind.
+    fn guard_of(&self, host: usize) -> Option<&Guard> {
+        let own = self.places[host].v4.as_ref()?;
+        match (self.neighbours, self.places[0].v4.as_ref()) {
+            (Neighbours::OneHome, Some(first)) => Some(first),
+            _ => Some(own),
+        }
+    }
+
+    fn has_private_address(&self, host: usize) -> bool {
+        matches!(self.guard_of(host), Some(Guard::Nat(_) | Guard::TwoLevels { .. }))
+    }
+
+    /// The realms of the hosts' IPv4 addresses.
+    fn v4_realms(&self, plan: &mut Plan) -> Vec<(usize, usize)> {
+        let mut realms: Vec<(usize, usize)> = vec![];
+        let mut carrier_of_first = None;
+        for host in 0..2 {
+            let Some(guard) = self.guard_of(host) else { continue };
+            let shared = realms.first().filter(|_| self.neighbours == Neighbours::OneHome);
+            let public = |third: usize| -> IpAddr { format!("203.0.113.{}", third + 1).parse().unwrap() };
+            let realm = match (shared, guard) {
+                (Some((_, realm)), _) => *realm,
+                (None, Guard::Open) => INTERNET,
+                (None, Guard::Firewall(filtering)) => {
+                    plan.add_gateway(INTERNET, GatewayKind::Firewall(*filtering))
+                }
+                (None, Guard::Nat(config)) => {
+                    let public = public(host);
+                    plan.add_gateway(INTERNET, GatewayKind::Nat { public, config: config.clone() })
+                }
+                (None, Guard::TwoLevels { home, carrier }) => {
+                    let known = carrier_of_first.filter(|_| self.neighbours == Neighbours::OneCarrier);
+                    let carrier = known.unwrap_or_else(|| {
+                        let config = carrier.clone();
+                        plan.add_gateway(INTERNET, GatewayKind::Nat { public: public(host), config })
+                    });
+                    carrier_of_first = carrier_of_first.or(Some(carrier));
+                    let public = format!("100.64.0.{}", host + 1).parse().unwrap();
+                    plan.add_gateway(carrier, GatewayKind::Nat { public, config: home.clone() })
+                }
+            };
+            realms.push((host, realm));
+        }
+        realms
+    }
+}
+
+const CONTROLLING_FIRST: [Role; 2] = [Role::Controlling, Role::Controlled];
+const CONTROLLED_FIRST: [Role; 2] = [Role::Controlled, Role::Controlling];
+
+/// Draws from a seed.
+struct Dice(ChaCha8Rng);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0.next_u64() % limit
+    }
+
+    fn one_of<T: Clone>(&mut self, all: &[T]) -> T {
+        let index = self.below(all.len() as u64);
+        all[usize::try_from(index).unwrap()].clone()
+    }
+
+    fn nat(&mut self) -> NatConfig {
+        let timeout = self.one_of(&[30, 120]);
+        let inbound_refresh = self.one_of(&[false, true]);
+        NatConfig { timeout: Duration::from_secs(timeout), inbound_refresh, ..self.one_of(&nats()) }
+    }
+
+    fn guard(&mut self) -> Guard {
+        match self.below(8) {
+            0 => Guard::Open,
+            1 => Guard::Firewall(self.filter()),
+            2..5 => Guard::Nat(self.nat()),
+            _ => self.two_levels(),
+        }
+    }
+
+    fn two_levels(&mut self) -> Guard {
+        Guard::TwoLevels { home: self.nat(), carrier: self.nat() }
+    }
+
+    fn guard6(&mut self) -> Guard6 {
+        if self.below(4) == 0 { Guard6::Open } else { Guard6::Firewall(self.filter()) }
+    }
+
+    fn filter(&mut self) -> Option<Behaviour> {
+        let blocked = self.below(8) == 0;
+        let filtering = self.one_of(&Behaviour::ALL);
+        (!blocked).then_some(filtering)
+    }
+}

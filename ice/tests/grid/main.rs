@@ -1,0 +1,160 @@
+//! Every kind of network between two agents: they connect exactly when a search says that they can.
+//!
+//! `NIGHTLY=1` runs every ordered cell of one level and many more draws; `DUOLOGUE_SEED` draws others.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that fails here has found its fault"
+)]
+
+mod cell;
+mod known;
+mod plan;
+mod reference;
+mod time_to_connect;
+mod timing;
+mod world;
+
+use cell::{Cell, Neighbours, Place, guards, guards6};
+use duologue_ice::{FailureReason, State};
+use duologue_netsim::Loss;
+use reference::{Verdict, search};
+use world::{Call, Outcome, Terms};
+
+fn is_nightly() -> bool {
+    std::env::var_os("NIGHTLY").is_some()
+}
+
+/// The seeds of drawn cells.
+fn seeds(count: u64) -> impl Iterator<Item = u64> {
+    let first = std::env::var("DUOLOGUE_SEED").map_or(0, |seed| seed.parse().unwrap());
+    first..first + count
+}
+
+fn call(cell: &Cell) -> Outcome {
+    let loss = if cell.loss > 0.0 { Loss::Random(cell.loss) } else { Loss::None };
+    let terms = Terms {
+        seed: cell.seed,
+        one_way: cell.one_way,
+        loss,
+        signalling: cell.one_way,
+        roles: cell.roles,
+        asks_server: true,
+        described: false,
+    };
+    Call::new(&cell.plan(), &terms).make()
+}
+
+/// Calls compared with the search.
+#[derive(Debug, Default)]
+struct Tally {
+    connected: u64,
+    /// Those for which there was no way, one without end, and no pair.
+    no_way: u64,
+    endless: u64,
+    no_pairs: u64,
+    lost: u64,
+    nat_refused: u64,
+    /// The calls that went otherwise.
+    faults: Vec<String>,
+}
+
+impl Tally {
+    fn add(&mut self, cell: &Cell) {
+        let verdict = search(&cell.plan());
+        let outcome = call(cell);
+        self.lost += outcome.stats.lost;
+        self.nat_refused += outcome.stats.nat_refused;
+        let failed = |reason| outcome.states == [State::Failed(reason); 2];
+        let (counter, agrees) = match verdict {
+            Verdict::Path => (&mut self.connected, outcome.is_connected()),
+            Verdict::NoWay => (&mut self.no_way, failed(FailureReason::NoAnswer)),
+            // The agents may go on checking what they learn, as long as they claim nothing.
+            Verdict::Endless => {
+                let checking = outcome.states == [State::Checking; 2];
+                (&mut self.endless, failed(FailureReason::NoAnswer) || checking)
+            }
+            Verdict::NoPairs => (&mut self.no_pairs, failed(FailureReason::NoPairs)),
+        };
+        *counter += 1;
+        if !agrees {
+            self.faults.push(format!("{verdict:?} {outcome:?} {cell:?}"));
+        }
+    }
+
+    /// At most so many calls went otherwise.
+    fn check(&self, most: usize) {
+        println!("{self:#?}");
+        assert!(self.faults.len() <= most, "{:#?}", self.faults);
+        assert!(self.connected > 0 && self.no_way > 0 && self.nat_refused > 0);
+    }
+}
+
+#[test]
+fn every_pair_of_one_level_connects_exactly_when_there_is_a_path() {
+    let guards = guards();
+    let mut tally = Tally::default();
+    let mut seed = 0;
+    for (index, a) in guards.iter().enumerate() {
+        for b in &guards[if is_nightly() { 0 } else { index }..] {
+            for loss in if is_nightly() { &[0.0, 0.05][..] } else { &[0.0] } {
+                seed += 1;
+                tally.add(&Cell { loss: *loss, ..Cell::of(seed, [Place::v4(a), Place::v4(b)]) });
+            }
+        }
+    }
+    tally.check(0);
+}
+
+#[test]
+fn two_hosts_of_one_home_always_connect_unless_no_datagram_passes_at_all() {
+    for (seed, guard) in (0..).zip(guards()) {
+        let places = [Place::v4(&guard), Place::v4(&guard)];
+        let cell = Cell { neighbours: Neighbours::OneHome, ..Cell::of(seed, places) };
+        assert_eq!(search(&cell.plan()), Verdict::Path);
+        let outcome = call(&cell);
+        assert!(outcome.is_connected(), "{outcome:?} {cell:?}");
+    }
+}
+
+#[test]
+fn every_pair_of_ipv6_firewalls_connects_exactly_when_there_is_a_path() {
+    let mut tally = Tally::default();
+    for (index, a) in (0..).zip(guards6()) {
+        for (number, b) in (0..).zip(guards6()) {
+            tally.add(&Cell::of(100 * index + number, [Place::v6(a), Place::v6(b)]));
+        }
+    }
+    tally.check(0);
+    // Only those cells fail in which one side lets nothing through.
+    assert_eq!((tally.connected, tally.no_way), (16, 9));
+}
+
+#[test]
+fn drawn_cells_connect_exactly_when_there_is_a_path() {
+    let mut tally = Tally::default();
+    for seed in seeds(if is_nightly() { 20_000 } else { 400 }) {
+        tally.add(&Cell::draw(seed, if seed.is_multiple_of(2) { 0.0 } else { 0.05 }));
+    }
+    tally.check(0);
+    assert!(tally.no_pairs > 0 && tally.lost > 0);
+}
+
+#[test]
+fn at_20_percent_loss_at_most_one_call_of_ten_thousand_fails_where_there_is_a_path() {
+    let calls = if is_nightly() { 10_000 } else { 200 };
+    let mut tally = Tally::default();
+    for seed in seeds(u64::MAX / 2) {
+        let cell = Cell::draw(seed, 0.2);
+        if search(&cell.plan()) == Verdict::Path {
+            tally.add(&cell);
+        }
+        if tally.connected == calls {
+            break;
+        }
+    }
+    println!("{tally:#?}");
+    assert!(tally.faults.len() <= usize::from(is_nightly()), "{:#?}", tally.faults);
+    assert!(tally.lost > calls);
+}
