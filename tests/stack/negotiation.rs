@@ -270,10 +270,9 @@ fn a_later_description_changes_the_largest_message_and_a_rejected_section_ends_t
 
 #[test]
 fn what_is_asked_of_a_quiet_connection_is_told_though_nothing_arrives() {
-    let asks: [fn(&mut PeerConnection); 2] = [
-        |connection| connection.restart_ice(),
-        |connection| drop(connection.add_transceiver(TrackKind::Audio, TransceiverInit::default()).unwrap()),
-    ];
+    let asks: [fn(&mut PeerConnection); 2] = [PeerConnection::restart_ice, |connection| {
+        connection.add_transceiver(TrackKind::Audio, TransceiverInit::default()).unwrap();
+    }];
     for ask in asks {
         let mut call = Call::connected(&Setup::new(9));
         let (now, mut out) = (call.now(), Vec::new());
