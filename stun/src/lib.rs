@@ -46,16 +46,21 @@
 
 mod address;
 mod attribute;
+pub mod auth;
 mod binding;
 pub mod crypto;
 mod error;
+pub mod framing;
 mod integrity;
 mod message;
 mod transaction;
+pub mod turn;
 mod writer;
 
 pub use address::canonical;
-pub use attribute::{Attribute, AttributeType, ErrorCode};
+pub use attribute::{
+    AddressFamily, Attribute, AttributeType, ChannelNumber, ErrorCode, PasswordAlgorithm, PasswordAlgorithms,
+};
 pub use binding::{mapped_address, write_binding_request, write_binding_response};
 pub use error::{AttributeError, IntegrityError, ParseError, WriteError};
 pub use message::{
