@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use crate::attribute::{Attribute, AttributeType, ErrorCode};
 use crate::error::{AttributeError, ParseError};
@@ -217,6 +218,15 @@ impl<'a> Message<'a> {
     pub fn attribute(&self, attribute: AttributeType) -> Result<Option<Attribute<'a>>, AttributeError> {
         let raw = self.attributes().find(|raw| raw.attribute == attribute);
         raw.map(|raw| raw.decode()).transpose()
+    }
+
+    /// Where in the datagram the value of the first attribute of a type lies.
+    pub(crate) fn value_range(&self, attribute: AttributeType) -> Option<Range<usize>> {
+        let mut attributes = self.attributes();
+        let raw = attributes.find(|raw| raw.attribute == attribute)?;
+        let start =
+            (self.bytes.len() - attributes.rest.len()).checked_sub(raw.value.len().next_multiple_of(4))?;
+        Some(start..start + raw.value.len())
     }
 
     /// USERNAME's value.

@@ -23,7 +23,7 @@ pub struct Challenge {
 }
 
 /// A challenge that must not be answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum ChallengeError {
     /// REALM or NONCE is missing.
     #[error("REALM or NONCE is missing")]
@@ -154,6 +154,18 @@ impl Authentication {
     /// Takes the nonce of a challenge that [`Self::is_renewed_by`] has accepted.
     pub fn renew(&mut self, challenge: Challenge) {
         self.challenge.nonce = challenge.nonce;
+    }
+
+    /// The same challenge answered with other credentials.
+    ///
+    /// # Errors
+    /// None that the challenge has not shown before; the type is that of [`Self::new`].
+    pub fn with_credentials(
+        &self,
+        provider: &dyn LongTermProvider,
+        credentials: &Credentials,
+    ) -> Result<Self, ChallengeError> {
+        Self::new(provider, credentials, self.challenge.clone())
     }
 
     /// Appends the credentials and seals the request; only FINGERPRINT may follow. `with_token` is for Allocate and

@@ -40,7 +40,7 @@ impl Writer<'_> {
 
     /// PASSWORD-ALGORITHMS, first the one liked best, without parameters.
     pub fn password_algorithms(self, algorithms: &[PasswordAlgorithm]) -> Self {
-        let mut writer = self.head(AttributeType::PASSWORD_ALGORITHMS, algorithms.len().saturating_mul(4));
+        let writer = self.head(AttributeType::PASSWORD_ALGORITHMS, algorithms.len().saturating_mul(4));
         if writer.fits {
             for algorithm in algorithms {
                 let [high, low] = algorithm.0.to_be_bytes();
