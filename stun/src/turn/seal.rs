@@ -91,6 +91,9 @@ fn frame(
     head: &[u8],
     padded: bool,
 ) -> Result<Range<usize>, SendError> {
+    if payload.end > buffer.len() {
+        return Err(SendError::NoRoom);
+    }
     let start = payload.start.checked_sub(head.len()).ok_or(SendError::NoRoom)?;
     let len = payload.end - start;
     let end = start + if padded { len.next_multiple_of(4) } else { len };

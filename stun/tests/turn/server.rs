@@ -30,10 +30,6 @@ impl Step {
     pub fn sealed(method: Method, code: ErrorCode) -> Self {
         Self { method, code, sealed: true, alternate: None, unknown: vec![] }
     }
-
-    pub fn bare(method: Method, code: ErrorCode) -> Self {
-        Self { sealed: false, ..Self::sealed(method, code) }
-    }
 }
 
 pub struct Server {
@@ -350,6 +346,7 @@ impl World {
     /// Lets time pass, and everything happen that is due.
     pub fn wait(&mut self, time: Duration) {
         let end = self.now + time;
+        self.exchange();
         while let Some(next) = self.client.poll_timeout().filter(|next| *next <= end) {
             assert!(next >= self.now);
             self.now = next;
