@@ -115,14 +115,14 @@ impl Deframer {
             {
                 return Ok(Some(frame));
             }
-            let wanted = frame.map_or(self.framing.header_len(), |frame| frame.total);
+            let wanted = frame.map_or_else(|| self.framing.header_len(), |frame| frame.total);
             self.fill(input, wanted);
             return Ok(None);
         }
         // Twice: the header first, then what it says.
         for _ in 0..2 {
             let frame = self.framing.measure(&self.buffer, self.max_len)?;
-            let wanted = frame.map_or(self.framing.header_len(), |frame| frame.total);
+            let wanted = frame.map_or_else(|| self.framing.header_len(), |frame| frame.total);
             self.fill(input, wanted);
             if let Some(frame) = frame {
                 return Ok((self.buffer.len() == frame.total).then_some(frame));

@@ -116,7 +116,9 @@ fn a_cut_sha_256_integrity_is_refused() {
         let mut out = vec![];
         let writer = Writer::new(&mut out, Class::Request, Method::BINDING, ID);
         writer.attribute(AttributeType::MESSAGE_INTEGRITY_SHA256, &vec![0; len]).finish().unwrap();
-        let tag = hmac.sign(&out[..20], b"");
+        let mut header = out[..20].to_vec();
+        header[2..4].copy_from_slice(&[0, 36]);
+        let tag = hmac.sign(&header, b"");
         let count = len.min(32);
         out[24..24 + count].copy_from_slice(&tag[..count]);
         let message = Message::parse(&out).unwrap();

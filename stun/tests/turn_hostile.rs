@@ -119,7 +119,15 @@ fn a_forged_challenge_costs_a_round_trip() {
 
             world.client.permit(world.now, peer()).unwrap();
             let request = world.transmit().unwrap();
-            let _ = world.deliver(&forged_challenge(&request, code, realm));
+            let handled = world.deliver(&forged_challenge(&request, code, realm));
+            if realm != server::REALM {
+                assert_eq!(
+                    handled,
+                    Err(Discard::Unauthenticated),
+                    "the server has proved itself in its realm"
+                );
+                assert_eq!(world.transmit(), None);
+            }
             if let Some(response) = world.server.handle(&request) {
                 let _ = world.deliver(&response);
             }
@@ -133,10 +141,13 @@ fn a_forged_challenge_costs_a_round_trip() {
 fn challenges_without_end_are_answered_four_times() {
     let mut world = World::allocated(config(), Server::new());
     world.client.permit(world.now, peer()).unwrap();
-    let mut sent = 0;
+    let (mut sent, mut ids) = (0, vec![]);
     while let Some(request) = world.transmit() {
         sent += 1;
         assert!(sent < 10);
+        let id = Message::parse(&request).unwrap().transaction_id();
+        assert!(!ids.contains(&id), "each is a transaction of its own");
+        ids.push(id);
         let _ = world.deliver(&forged_challenge(&request, ErrorCode::STALE_NONCE, server::REALM));
     }
     assert_eq!(sent, 5);
