@@ -264,14 +264,14 @@ fn credentials() -> Credentials {
 
 /// An odd number's address is IPv6.
 fn address(number: u8) -> SocketAddr {
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         SocketAddr::from(([192, 0, 2, number / 8 + 1], 1000 + u16::from(number)))
     } else {
         SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(number / 8) + 1], 1000))
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one first instant; the clock is not read again")]
+#[expect(clippy::disallowed_methods, reason = "time begins somewhere; the clock is not read again")]
 fn start() -> Instant {
     Instant::now()
 }

@@ -24,7 +24,7 @@ enum Server {
 }
 
 enum Host {
-    Client { discovery: Discovery, local: SocketAddr, report: Option<Report> },
+    Client { discovery: Box<Discovery>, local: SocketAddr, report: Option<Report> },
     Server { kind: Server, answers: VecDeque<(Addresses, Vec<u8>)> },
 }
 
@@ -132,7 +132,7 @@ fn discover(kind: Server, nat: Option<NatConfig>, loss: f64) -> Report {
     let mut config = DiscoveryConfig::new(server_address(0, 0));
     config.local = Some(local);
     let now = network.now();
-    let discovery = Discovery::new(Arc::new(config), [3; 32], now);
+    let discovery = Box::new(Discovery::new(Arc::new(config), [3; 32], now));
     let mut hosts =
         [Host::Client { discovery, local, report: None }, Host::Server { kind, answers: VecDeque::new() }];
     let done = |hosts: &[Host]| matches!(&hosts[0], Host::Client { report: Some(_), .. });

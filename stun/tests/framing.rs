@@ -1,4 +1,5 @@
 //! Datagrams on streams come out whole, whatever the pieces they come in.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use duologue_stun::framing::{Deframer, Framing, FramingError};
 use duologue_stun::turn::ChannelData;

@@ -1,5 +1,6 @@
 //! Long-term credentials: RFC 8489 Appendix B, RFC 5769 Section 2.4 from user name and password, and challenges.
 #![cfg(feature = "rust-crypto")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use duologue_stun::auth::{
     Authentication, Challenge, ChallengeError, Credentials, Integrity, Key, SecurityFeatures, userhash,

@@ -54,7 +54,7 @@ fn data_of_a_permitted_peer_comes_out_in_place_and_other_data_does_not() {
         world.client.permit(world.now, peer()).unwrap();
         world.exchange();
         for payload in [&b""[..], b"x", b"data of a peer"] {
-            let datagram = world.server.from_peer(peer(), payload);
+            let datagram = world.server.data_from(peer(), payload);
             assert_eq!(world.receive(&datagram), Ok((peer(), payload.to_vec())));
         }
         // Another port of the same host is permitted, too.
@@ -212,7 +212,7 @@ fn permissions_and_channels_are_refreshed_before_the_server_drops_them() {
         assert_eq!(world.events(), [Event::Permitted(peer())]);
         world.client.forget(peer());
         assert_eq!(world.send(peer(), b""), Err(SendError::NotPermitted));
-        let datagram = world.server.from_peer(peer(), b"late");
+        let datagram = world.server.data_from(peer(), b"late");
         assert_eq!(world.receive(&datagram), Err(Discard::NotPermitted));
         world.wait(20 * MINUTE);
         assert_eq!(world.server.count(method), seen);

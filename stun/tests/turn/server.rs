@@ -258,7 +258,7 @@ impl Server {
     }
 
     /// What a peer sends, as it goes to the client.
-    pub fn from_peer(&self, peer: SocketAddr, payload: &[u8]) -> Vec<u8> {
+    pub fn data_from(&self, peer: SocketAddr, payload: &[u8]) -> Vec<u8> {
         let mut out = vec![];
         match self.channels.iter().find(|(_, bound)| **bound == peer) {
             Some((number, _)) => {
@@ -323,10 +323,9 @@ impl World {
     }
 
     pub fn deliver(&mut self, datagram: &[u8]) -> Result<(), duologue_stun::turn::Discard> {
-        let received = self.client.handle_datagram(self.now, &mut datagram.to_vec()).map(|received| {
+        self.client.handle_datagram(self.now, &mut datagram.to_vec()).map(|received| {
             assert_eq!(received, Received::Consumed);
-        });
-        received
+        })
     }
 
     /// Carries requests and answers until nothing is left to carry.
