@@ -1,5 +1,6 @@
 //! A relayed datagram allocates nothing, in a channel and without one, either way.
 #![cfg(feature = "rust-crypto")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 #[expect(unreachable_pub, dead_code, reason = "shared with other tests")]
 #[path = "turn/server.rs"]
