@@ -1,12 +1,14 @@
-//! MESSAGE-INTEGRITY and FINGERPRINT of received messages (RFC 8489, Sections 14.5 and 14.7).
+//! MESSAGE-INTEGRITY, MESSAGE-INTEGRITY-SHA256 and FINGERPRINT of received messages (RFC 8489, Sections 14.5 to 14.7).
 
-use crate::crypto::HmacKey;
+use crate::crypto::{HmacKey, HmacSha256Key};
 use crate::error::IntegrityError;
 use crate::message::{HEADER_LEN, Message};
 
 const FINGERPRINT_MASK: u32 = 0x5354_554e;
 /// MESSAGE-INTEGRITY and its header.
 pub(crate) const INTEGRITY_LEN: usize = 24;
+/// MESSAGE-INTEGRITY-SHA256 and its header.
+pub(crate) const INTEGRITY_SHA256_LEN: usize = 36;
 /// FINGERPRINT and its header.
 pub(crate) const FINGERPRINT_LEN: usize = 8;
 
@@ -23,6 +25,24 @@ impl Message<'_> {
         };
         let tag = rest.first_chunk::<20>().ok_or(IntegrityError::Mismatch)?;
         let (header, body) = covered(self.bytes(), offset, INTEGRITY_LEN).ok_or(IntegrityError::Mismatch)?;
+        if key.verify(&header, body, tag) { Ok(()) } else { Err(IntegrityError::Mismatch) }
+    }
+
+    /// Whether MESSAGE-INTEGRITY-SHA256 is the HMAC of the message under `key`.
+    ///
+    /// RFC 8489, Section 14.6: the value must be whole unless the usage of STUN says otherwise, and none here does.
+    ///
+    /// # Errors
+    /// [`IntegrityError::Missing`] without the attribute, [`IntegrityError::Mismatch`] otherwise.
+    pub fn verify_integrity_sha256(&self, key: &dyn HmacSha256Key) -> Result<(), IntegrityError> {
+        let offset = self.integrity_sha256_offset().ok_or(IntegrityError::Missing)?;
+        let attribute = self.bytes().get(offset..).unwrap_or_default();
+        let Some(([_, _, 0, 32], rest)) = attribute.split_first_chunk::<4>() else {
+            return Err(IntegrityError::Mismatch);
+        };
+        let tag = rest.first_chunk::<32>().ok_or(IntegrityError::Mismatch)?;
+        let (header, body) =
+            covered(self.bytes(), offset, INTEGRITY_SHA256_LEN).ok_or(IntegrityError::Mismatch)?;
         if key.verify(&header, body, tag) { Ok(()) } else { Err(IntegrityError::Mismatch) }
     }
 

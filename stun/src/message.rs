@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use crate::attribute::{Attribute, AttributeType, ErrorCode};
 use crate::error::{AttributeError, ParseError};
@@ -28,7 +29,19 @@ pub struct Method(u16);
 
 impl Method {
     /// Binding (RFC 8489, Section 3).
-    pub const BINDING: Self = Self(1);
+    pub const BINDING: Self = Self(0x001);
+    /// Allocate (RFC 8656, Section 17).
+    pub const ALLOCATE: Self = Self(0x003);
+    /// Refresh (RFC 8656, Section 17).
+    pub const REFRESH: Self = Self(0x004);
+    /// Send, indications alone (RFC 8656, Section 17).
+    pub const SEND: Self = Self(0x006);
+    /// Data, indications alone (RFC 8656, Section 17).
+    pub const DATA: Self = Self(0x007);
+    /// CreatePermission (RFC 8656, Section 17).
+    pub const CREATE_PERMISSION: Self = Self(0x008);
+    /// ChannelBind (RFC 8656, Section 17).
+    pub const CHANNEL_BIND: Self = Self(0x009);
 
     /// A method, when it fits the header's 12 bits.
     #[must_use]
@@ -117,6 +130,7 @@ pub struct Message<'a> {
     bytes: &'a [u8],
     header: Header,
     integrity: Option<usize>,
+    integrity_sha256: Option<usize>,
     fingerprint: Option<usize>,
 }
 
@@ -134,14 +148,21 @@ impl<'a> Message<'a> {
     /// The datagram is not STUN: see each variant.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, ParseError> {
         let header = Header::parse(datagram)?;
-        let mut message = Self { bytes: datagram, header, integrity: None, fingerprint: None };
+        let mut message =
+            Self { bytes: datagram, header, integrity: None, integrity_sha256: None, fingerprint: None };
         let mut rest = datagram.get(HEADER_LEN..).unwrap_or_default();
         while !rest.is_empty() {
             let offset = datagram.len() - rest.len();
             let (attribute, _, after) = split_attribute(rest).ok_or(ParseError::AttributeLength)?;
             match attribute {
-                AttributeType::MESSAGE_INTEGRITY if message.integrity.is_none() => {
+                // RFC 8489, Section 14.6: after MESSAGE-INTEGRITY-SHA256 all but FINGERPRINT is ignored.
+                AttributeType::MESSAGE_INTEGRITY
+                    if message.integrity.is_none() && message.integrity_sha256.is_none() =>
+                {
                     message.integrity = Some(offset);
+                }
+                AttributeType::MESSAGE_INTEGRITY_SHA256 if message.integrity_sha256.is_none() => {
+                    message.integrity_sha256 = Some(offset);
                 }
                 // RFC 8489, Section 14.7: FINGERPRINT MUST be the last attribute.
                 AttributeType::FINGERPRINT if after.is_empty() => message.fingerprint = Some(offset),
@@ -170,16 +191,17 @@ impl<'a> Message<'a> {
         self.header.transaction_id
     }
 
-    /// The attributes in their order, up to and including MESSAGE-INTEGRITY, and then FINGERPRINT alone.
+    /// The attributes in their order, up to and including MESSAGE-INTEGRITY, then MESSAGE-INTEGRITY-SHA256 and
+    /// FINGERPRINT alone.
     ///
-    /// RFC 8489, Section 14.5: attributes after MESSAGE-INTEGRITY are ignored, FINGERPRINT aside, for nothing
-    /// authenticates them.
+    /// RFC 8489, Sections 14.5 and 14.6: other attributes after one of the two are ignored, for nothing authenticates
+    /// them.
     #[must_use]
     pub fn attributes(&self) -> Attributes<'a> {
         Attributes {
             rest: self.bytes.get(HEADER_LEN..).unwrap_or_default(),
             transaction_id: self.header.transaction_id,
-            sealed: false,
+            seal: Seal::Open,
         }
     }
 
@@ -187,6 +209,24 @@ impl<'a> Message<'a> {
     #[must_use]
     pub fn value(&self, attribute: AttributeType) -> Option<&'a [u8]> {
         self.attributes().find(|raw| raw.attribute == attribute).map(|raw| raw.value)
+    }
+
+    /// The first attribute of a type, in its typed form.
+    ///
+    /// # Errors
+    /// There is one, and its value's length or form is not that of its type.
+    pub fn attribute(&self, attribute: AttributeType) -> Result<Option<Attribute<'a>>, AttributeError> {
+        let raw = self.attributes().find(|raw| raw.attribute == attribute);
+        raw.map(|raw| raw.decode()).transpose()
+    }
+
+    /// Where in the datagram the value of the first attribute of a type lies.
+    pub(crate) fn value_range(&self, attribute: AttributeType) -> Option<Range<usize>> {
+        let mut attributes = self.attributes();
+        let raw = attributes.find(|raw| raw.attribute == attribute)?;
+        let start =
+            (self.bytes.len() - attributes.rest.len()).checked_sub(raw.value.len().next_multiple_of(4))?;
+        Some(start..start + raw.value.len())
     }
 
     /// USERNAME's value.
@@ -242,6 +282,10 @@ impl<'a> Message<'a> {
         self.integrity
     }
 
+    pub(crate) const fn integrity_sha256_offset(&self) -> Option<usize> {
+        self.integrity_sha256
+    }
+
     pub(crate) const fn fingerprint_offset(&self) -> Option<usize> {
         self.fingerprint
     }
@@ -272,7 +316,18 @@ impl<'a> RawAttribute<'a> {
 pub struct Attributes<'a> {
     rest: &'a [u8],
     transaction_id: TransactionId,
-    sealed: bool,
+    seal: Seal,
+}
+
+/// Which attributes may still come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seal {
+    /// All.
+    Open,
+    /// MESSAGE-INTEGRITY has come: MESSAGE-INTEGRITY-SHA256 and FINGERPRINT.
+    Sha1,
+    /// MESSAGE-INTEGRITY-SHA256 has come: FINGERPRINT.
+    Sha256,
 }
 
 impl<'a> Iterator for Attributes<'a> {
@@ -282,10 +337,13 @@ impl<'a> Iterator for Attributes<'a> {
         loop {
             let (attribute, value, rest) = split_attribute(self.rest)?;
             self.rest = rest;
-            if self.sealed && !(attribute == AttributeType::FINGERPRINT && rest.is_empty()) {
-                continue;
-            }
-            self.sealed |= attribute == AttributeType::MESSAGE_INTEGRITY;
+            self.seal = match (self.seal, attribute) {
+                (seal, AttributeType::FINGERPRINT) if rest.is_empty() => seal,
+                (Seal::Open | Seal::Sha1, AttributeType::MESSAGE_INTEGRITY_SHA256) => Seal::Sha256,
+                (Seal::Open, AttributeType::MESSAGE_INTEGRITY) => Seal::Sha1,
+                (Seal::Open, _) => Seal::Open,
+                (Seal::Sha1 | Seal::Sha256, _) => continue,
+            };
             return Some(RawAttribute { attribute, value, transaction_id: self.transaction_id });
         }
     }

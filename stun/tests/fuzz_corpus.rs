@@ -1,4 +1,4 @@
-//! The fuzz target's body over its corpus, over generated inputs, and over messages changed a little.
+//! The fuzz targets' bodies over their corpora, over generated inputs, and over messages changed a little.
 #![expect(clippy::panic, reason = "tests")]
 
 use corpus::corpus;
@@ -10,11 +10,20 @@ mod corpus;
 #[expect(unreachable_pub, reason = "public for the fuzz target")]
 #[path = "../../fuzz/src/stun_message.rs"]
 mod stun_message;
+#[expect(unreachable_pub, reason = "public for the fuzz target")]
+#[path = "../../fuzz/src/turn_client.rs"]
+mod turn_client;
 
 #[test]
 fn the_corpus_holds() {
     assert!(corpus("stun_message").len() >= 4);
     corpus("stun_message").iter().for_each(|data| stun_message::run(data));
+}
+
+#[test]
+fn the_corpus_of_the_turn_client_holds_and_its_answers_are_believed() {
+    let believed: u64 = corpus("turn_client").iter().map(|data| turn_client::moved(data)).sum();
+    assert!(believed >= 20, "{believed}");
 }
 
 /// Known faults 4 and 6: every attribute's length from nothing to 64 KiB, whatever the message has room for.
@@ -43,6 +52,25 @@ proptest! {
         framed.extend_from_slice(&[7; 12]);
         framed.extend_from_slice(body);
         stun_message::run(&framed);
+    }
+
+    #[test]
+    fn generated_operations_on_a_turn_client_hold(data in prop::collection::vec(any::<u8>(), 0..600)) {
+        turn_client::run(&data);
+    }
+
+    #[test]
+    fn changed_operations_on_a_turn_client_hold(
+        which in any::<prop::sample::Index>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+    ) {
+        let mut all = corpus("turn_client");
+        let mut data = all.swap_remove(which.index(all.len()));
+        for (at, value) in changes {
+            let at = at.index(data.len());
+            data[at] = value;
+        }
+        turn_client::run(&data);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Writes one message at the end of a buffer.
 
+mod turn;
+
 use std::net::SocketAddr;
 
-use crate::address;
 use crate::attribute::{AttributeType, ErrorCode};
-use crate::crypto::HmacKey;
+use crate::crypto::{HmacKey, HmacSha256Key};
 use crate::error::WriteError;
-use crate::integrity::{self, FINGERPRINT_LEN, INTEGRITY_LEN};
+use crate::integrity::{self, FINGERPRINT_LEN, INTEGRITY_LEN, INTEGRITY_SHA256_LEN};
 use crate::message::{Class, HEADER_LEN, MAGIC_COOKIE, Method, TransactionId, join_type};
 
 const MAX_LEN: usize = 65_532;
@@ -43,9 +44,7 @@ impl<'b> Writer<'b> {
 
     /// XOR-MAPPED-ADDRESS.
     pub fn xor_mapped_address(self, address: SocketAddr) -> Self {
-        let masked = address::xor(address, self.id());
-        let (value, len) = address::encode(masked);
-        self.attribute(AttributeType::XOR_MAPPED_ADDRESS, value.get(..len).unwrap_or_default())
+        self.masked_address(AttributeType::XOR_MAPPED_ADDRESS, address)
     }
 
     /// PRIORITY.
@@ -70,9 +69,7 @@ impl<'b> Writer<'b> {
 
     /// ERROR-CODE with the phrase that [`ErrorCode::reason`] gives.
     pub fn error_code(self, code: ErrorCode) -> Self {
-        let (class, number) = (code.get() / 100, code.get() % 100);
-        let head = [class, number].map(|part| u8::try_from(part).unwrap_or_default());
-        self.joined(AttributeType::ERROR_CODE, &[&[0, 0], &head, code.reason().as_bytes()])
+        self.joined(AttributeType::ERROR_CODE, &[&[0, 0], &code.write(), code.reason().as_bytes()])
     }
 
     /// UNKNOWN-ATTRIBUTES.
@@ -88,14 +85,19 @@ impl<'b> Writer<'b> {
         writer
     }
 
-    /// MESSAGE-INTEGRITY over all that stands before it. Only [`Self::fingerprint`] may follow.
+    /// MESSAGE-INTEGRITY over all that stands before it. Only [`Self::integrity_sha256`] and [`Self::fingerprint`] may
+    /// follow.
     pub fn integrity(mut self, key: &dyn HmacKey) -> Self {
-        let offset = self.out.len() - self.start;
-        self.set_len(offset + INTEGRITY_LEN);
-        let message = self.out.get(self.start..).unwrap_or_default();
-        let tag = message.split_at_checked(HEADER_LEN).map(|(header, body)| key.sign(header, body));
-        match tag {
+        match self.covered(INTEGRITY_LEN).map(|(header, body)| key.sign(header, body)) {
             Some(tag) => self.fixed(AttributeType::MESSAGE_INTEGRITY, tag),
+            None => self,
+        }
+    }
+
+    /// MESSAGE-INTEGRITY-SHA256, whole, over all that stands before it. Only [`Self::fingerprint`] may follow.
+    pub fn integrity_sha256(mut self, key: &dyn HmacSha256Key) -> Self {
+        match self.covered(INTEGRITY_SHA256_LEN).map(|(header, body)| key.sign(header, body)) {
+            Some(tag) => self.fixed(AttributeType::MESSAGE_INTEGRITY_SHA256, tag),
             None => self,
         }
     }
@@ -120,6 +122,13 @@ impl<'b> Writer<'b> {
         let len = self.out.len() - self.start;
         self.set_len(len);
         Ok(len)
+    }
+
+    /// Header and body so far, the header's length that after an attribute of `len` bytes more.
+    fn covered(&mut self, len: usize) -> Option<(&[u8], &[u8])> {
+        let offset = self.out.len() - self.start;
+        self.set_len(offset + len);
+        self.out.get(self.start..)?.split_at_checked(HEADER_LEN)
     }
 
     /// A value whose length is known when this is compiled, and a multiple of four.
