@@ -28,6 +28,8 @@ const MIN_RTO: Duration = Duration::from_millis(500);
 /// attempts decide whether there is one in time.
 const CHECKS: u8 = 21;
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// From the first transmission of a check until it is given up, at the smallest RTO.
+pub(crate) const CHECK_LIFE: Duration = Duration::from_millis(39_500);
 /// How long the answer to a cancelled request still counts.
 const CANCELLED_LIFE: Duration = Duration::from_secs(3);
 

@@ -32,7 +32,8 @@ pub struct Config {
     pub rto: Duration,
     /// How long the agent waits for a working pair before it may fail, even when it has no pair left to check; it starts
     /// with the first remote candidate (or their end) and again with each further candidate. Zero: it fails as soon as
-    /// every check has. Default 39.5 s ([RFC 8863, Section 4]).
+    /// every check has. Pairs that are still being checked then put the failure off by 39.5 s at most. Default 39.5 s
+    /// ([RFC 8863, Section 4]).
     ///
     /// [RFC 8863, Section 4]: https://www.rfc-editor.org/rfc/rfc8863#section-4
     pub patience: Duration,

@@ -7,6 +7,7 @@ use std::time::Instant;
 use duologue_stun::crypto::HmacKey;
 
 use crate::candidate::{LocalCandidate, RemoteCandidate};
+use crate::check::CHECK_LIFE;
 use crate::checklist::Checklist;
 use crate::credentials::Credentials;
 use crate::event::FailureReason;
@@ -45,7 +46,7 @@ pub(crate) struct Progress {
     /// How many requests have left.
     pub(crate) checks: u32,
     pub(crate) checking: bool,
-    pub(crate) patience_over: bool,
+    pub(crate) patience: Patience,
     pub(crate) first_valid: Option<Instant>,
     pub(crate) lost_consent: bool,
     pub(crate) concluded: bool,
@@ -53,6 +54,18 @@ pub(crate) struct Progress {
     pub(crate) asked: bool,
     /// Another session carries the payload: this one answers, and asks nothing any more.
     pub(crate) quiet: bool,
+}
+
+/// How long a working pair is still waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Patience {
+    /// Others may come (RFC 8863, Section 4).
+    #[default]
+    Lasting,
+    /// For those that are being checked.
+    Over,
+    /// No more: behind NATs that show a new address with each datagram there is always one to be checked.
+    Exhausted,
 }
 
 impl Session {
@@ -109,9 +122,22 @@ impl Session {
         if self.has_failed() {
             return;
         }
-        self.progress.patience_over = shared.config.patience.is_zero();
-        let deadline = now.checked_add(shared.config.patience);
-        self.timers.set(Timer::Patience, deadline.filter(|_| !self.progress.patience_over));
+        self.progress.patience = Patience::Lasting;
+        if shared.config.patience.is_zero() {
+            self.lose_patience(now);
+        } else {
+            self.timers.set(Timer::Patience, now.checked_add(shared.config.patience));
+        }
+    }
+
+    /// What is being checked by now has the time that one check takes.
+    fn lose_patience(&mut self, now: Instant) {
+        self.progress.patience = match self.progress.patience {
+            Patience::Lasting => Patience::Over,
+            Patience::Over | Patience::Exhausted => Patience::Exhausted,
+        };
+        let last_check = Some(now + CHECK_LIFE).filter(|_| self.progress.patience == Patience::Over);
+        self.timers.set(Timer::Patience, last_check);
     }
 
     /// An interface has gone: so have its candidates, its pairs and their requests.
@@ -135,7 +161,7 @@ impl Session {
             match timer {
                 Timer::Consent => self.on_consent_due(shared, now),
                 Timer::Silence => self.on_silence(shared, now),
-                Timer::Patience => self.progress.patience_over = true,
+                Timer::Patience => self.lose_patience(now),
                 // What follows every input does what the others wait for.
                 Timer::Nomination
                 | Timer::Pacing

@@ -6,7 +6,7 @@ use crate::agent::Agent;
 use crate::event::{Event, FailureReason, GatheringState, State};
 use crate::pair::Pair;
 use crate::path::{Path, SourceId};
-use crate::session::{Progress, Session};
+use crate::session::{Patience, Progress, Session};
 use crate::shared::Shared;
 
 impl Session {
@@ -28,7 +28,7 @@ impl Session {
 
     /// Whether the session is beyond hope.
     pub(crate) fn failure(&self, shared: &Shared, now: Instant) -> Option<FailureReason> {
-        let Progress { checking, patience_over, lost_consent, first_valid, .. } = self.progress;
+        let Progress { checking, patience, lost_consent, first_valid, .. } = self.progress;
         if !checking || self.remote.is_none() || self.checklist.iter().any(Pair::is_valid) {
             return None;
         }
@@ -38,8 +38,10 @@ impl Session {
             return Some(FailureReason::ConsentLost);
         }
         let pending = !shared.config.lite && self.checklist.iter().any(Pair::is_pending);
-        if pending || !patience_over {
-            return None;
+        match patience {
+            Patience::Lasting => return None,
+            Patience::Over if pending => return None,
+            Patience::Over | Patience::Exhausted => {}
         }
         Some(match self.checklist.iter().next() {
             _ if first_valid.is_some() => FailureReason::ConsentLost,

@@ -383,7 +383,7 @@ fn after_close_inputs_are_no_ops_and_polls_return_none() {
     assert!(agent.poll_transmit(later, 1500, &mut vec![]).is_none());
 }
 
-/// Rules 6 and 7: a socket that is full for minutes makes no deadline lie in the past, and no queue grow.
+/// Rules 6 and 7: a socket that is full for a minute makes no deadline lie in the past, and no queue grow.
 #[test]
 fn a_socket_that_stays_full_neither_spins_nor_grows_anything() {
     let (mut agent, mut now, _) = agent();
@@ -394,7 +394,7 @@ fn a_socket_that_stays_full_neither_spins_nor_grows_anything() {
         let text = format!("1 1 udp {} 192.0.2.2 {port} typ host", 1000 + port);
         agent.add_remote_candidate(now, &text.parse().unwrap());
     }
-    let end = now + Duration::from_secs(600);
+    let end = now + Duration::from_secs(60);
     let mut steps = 0;
     while let Some(next) = agent.poll_timeout().filter(|next| *next < end) {
         assert!(next > now || steps == 0);

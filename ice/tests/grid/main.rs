@@ -70,11 +70,7 @@ impl Tally {
         let (counter, agrees) = match verdict {
             Verdict::Path => (&mut self.connected, outcome.is_connected()),
             Verdict::NoWay => (&mut self.no_way, failed(FailureReason::NoAnswer)),
-            // The agents may go on checking what they learn, as long as they claim nothing.
-            Verdict::Endless => {
-                let checking = outcome.states == [State::Checking; 2];
-                (&mut self.endless, failed(FailureReason::NoAnswer) || checking)
-            }
+            Verdict::Endless => (&mut self.endless, failed(FailureReason::NoAnswer)),
             Verdict::NoPairs => (&mut self.no_pairs, failed(FailureReason::NoPairs)),
         };
         *counter += 1;
