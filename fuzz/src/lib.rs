@@ -20,6 +20,7 @@ pub mod sctp_packet;
 pub mod sdp_negotiator;
 pub mod sdp_parse;
 pub mod stun_message;
+pub mod turn_server;
 pub mod video;
 pub mod vp8;
 pub mod vp9;

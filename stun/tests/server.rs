@@ -201,6 +201,24 @@ fn a_channel_binds_one_number_to_one_peer_for_ten_minutes() {
     world.pass(5 * MINUTE);
     assert_eq!(world.client_sends(path(1), &data(0x4000, b"d")), Err(Discard::UnknownChannel));
     bind(&mut world, 0x4000, other).unwrap();
+    // Clients of RFC 5766 have more numbers, where the configuration allows them.
+    let mut config = config();
+    config.highest_channel = u16::MAX;
+    let mut wide = World::new(config);
+    let (of_wide, at) = wide.allocate(path(1));
+    for (number, taken) in [(0x5000_u16, true), (0x7fff, true), (0x3fff, false), (0x8000, false)] {
+        let [high, low] = number.to_be_bytes();
+        let peer = SocketAddr::new(peer().ip(), number);
+        let bound = wide.ask(path(1), Method::CHANNEL_BIND, &of_wide, |w| {
+            w.attribute(AttributeType::CHANNEL_NUMBER, &[high, low, 0, 0]).xor_peer_address(peer)
+        });
+        assert_eq!(bound.is_ok(), taken);
+        if taken {
+            let message = [high, low, 0, 1, b'd'];
+            assert_eq!(wide.client_sends(path(1), &message), Ok((at, peer, b"d".to_vec())));
+            assert_eq!(wide.peer_sends(at, peer, b"d").unwrap(), message);
+        }
+    }
     for bad in [0x3fff_u16, 0x5000, 0xffff] {
         let [high, low] = bad.to_be_bytes();
         let bound = world.ask(path(1), Method::CHANNEL_BIND, &login, |w| {

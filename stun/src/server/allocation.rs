@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::event::RelayId;
 use super::user::{Seal, User};
-use crate::attribute::{AddressFamily, ChannelNumber, ErrorCode};
+use crate::attribute::{AddressFamily, ErrorCode};
 use crate::message::TransactionId;
 
 /// What a 5-tuple has.
@@ -78,8 +78,8 @@ pub(super) struct Open {
     pub(super) refused: Option<(AddressFamily, ErrorCode)>,
     pub(super) token: Option<[u8; 8]>,
     permissions: BTreeMap<IpAddr, Instant>,
-    channels: BTreeMap<ChannelNumber, Channel>,
-    by_peer: BTreeMap<SocketAddr, ChannelNumber>,
+    channels: BTreeMap<u16, Channel>,
+    by_peer: BTreeMap<SocketAddr, u16>,
     pub(super) bytes_to_peers: u64,
     pub(super) bytes_to_client: u64,
 }
@@ -141,12 +141,12 @@ impl Open {
     }
 
     /// The peer of a bound channel.
-    pub(super) fn peer_of(&self, now: Instant, channel: ChannelNumber) -> Option<SocketAddr> {
+    pub(super) fn peer_of(&self, now: Instant, channel: u16) -> Option<SocketAddr> {
         self.channels.get(&channel).filter(|channel| now < channel.expires).map(|channel| channel.peer)
     }
 
     /// The channel that is bound to a peer.
-    pub(super) fn channel_of(&self, now: Instant, peer: SocketAddr) -> Option<ChannelNumber> {
+    pub(super) fn channel_of(&self, now: Instant, peer: SocketAddr) -> Option<u16> {
         self.by_peer.get(&peer).copied().filter(|channel| self.peer_of(now, *channel) == Some(peer))
     }
 
@@ -157,7 +157,7 @@ impl Open {
     pub(super) fn bind(
         &mut self,
         now: Instant,
-        channel: ChannelNumber,
+        channel: u16,
         peer: SocketAddr,
         max: usize,
     ) -> Result<(), ErrorCode> {

@@ -52,6 +52,11 @@ pub struct RelayConfig {
     pub max_permissions: usize,
     /// The most channels of one allocation. Default 64.
     pub max_channels: usize,
+    /// The highest channel number that is taken, up to 0x7FFF. Default 0x4FFF ([RFC 8656, Section 12]); clients of RFC 5766,
+    /// coturn's test client among them, draw theirs from 0x4000 to 0x7FFF.
+    ///
+    /// [RFC 8656, Section 12]: https://www.rfc-editor.org/rfc/rfc8656#section-12
+    pub highest_channel: u16,
     /// The most answers that wait for [`super::Relay::poll_transmit`]; strangers get half of the room. Default 256.
     pub max_waiting: usize,
     /// SOFTWARE in answers to Allocate and Refresh requests; at most 127 characters. Default `duologue`; empty sends none.
@@ -80,6 +85,7 @@ impl RelayConfig {
             max_allocations_per_user: 10,
             max_permissions: 64,
             max_channels: 64,
+            highest_channel: 0x4fff,
             max_waiting: 256,
             software: "duologue",
         }

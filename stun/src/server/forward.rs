@@ -12,9 +12,8 @@ use super::event::{Discard, Path, RelayId, ToClient, ToPeer, Transport};
 use super::relay::{Owner, Relay};
 use super::response::{Body, Response};
 use crate::address::canonical;
-use crate::attribute::{Attribute, AttributeType, ChannelNumber};
+use crate::attribute::{Attribute, AttributeType};
 use crate::message::{Class, HEADER_LEN, Message, Method, TransactionId};
-use crate::turn::ChannelData;
 use crate::writer::Writer;
 
 /// The most bytes that framing needs before data from a peer: a Data indication of an IPv6 address.
@@ -67,7 +66,11 @@ impl Relay {
         path: Path,
         datagram: &'d mut [u8],
     ) -> Result<ToPeer<'d>, Discard> {
-        let (channel, payload) = ChannelData::parse_mut(datagram).ok_or(Discard::Malformed)?;
+        let (header, rest) = datagram.split_first_chunk_mut::<4>().ok_or(Discard::Malformed)?;
+        let [c0, c1, l0, l1] = *header;
+        let (channel, len) = (u16::from_be_bytes([c0, c1]), usize::from(u16::from_be_bytes([l0, l1])));
+        // RFC 8656, Section 12.6: too short for the claimed length, it is silently discarded.
+        let payload = rest.get_mut(..len).ok_or(Discard::Malformed)?;
         let now = self.now;
         let open = self.open(path).ok_or(Discard::NoAllocation)?;
         // RFC 8656, Section 12.6: a channel that is not bound discards; the binding is not refreshed.
@@ -162,16 +165,12 @@ impl Relay {
     }
 
     /// Writes what stands before `len` bytes of data into the scratch buffer.
-    fn write_head(
-        &mut self,
-        peer: SocketAddr,
-        channel: Option<ChannelNumber>,
-        len: usize,
-    ) -> Result<(), Discard> {
+    fn write_head(&mut self, peer: SocketAddr, channel: Option<u16>, len: usize) -> Result<(), Discard> {
         self.scratch.clear();
         if let Some(channel) = channel {
-            let header = ChannelData::header(channel, len).ok_or(Discard::NoRoom)?;
-            self.scratch.extend_from_slice(&header);
+            let len = u16::try_from(len).map_err(|_| Discard::NoRoom)?;
+            self.scratch.extend_from_slice(&channel.to_be_bytes());
+            self.scratch.extend_from_slice(&len.to_be_bytes());
             return Ok(());
         }
         let id = self.transaction_id();

@@ -20,7 +20,6 @@ use super::user::Users;
 use crate::attribute::AddressFamily;
 use crate::auth::SecurityFeatures;
 use crate::message::{Method, TransactionId};
-use crate::turn::ChannelData;
 
 /// A STUN and TURN server.
 ///
@@ -152,9 +151,8 @@ impl Relay {
         self.advance(now);
         let path = path.canonical();
         let received = match datagram.first() {
-            Some(first) if ChannelData::is_first_byte(*first) => {
-                self.channel_data(path, datagram).map(Received::ToPeer)
-            }
+            // RFC 8656, Section 12.4: 0x40 and above begins no STUN.
+            Some(0x40..=0x7f) => self.channel_data(path, datagram).map(Received::ToPeer),
             _ => self.stun(path, datagram),
         };
         received.map_err(|discard| self.discarded(discard))

@@ -8,7 +8,7 @@ use super::event::{Discard, Path, Received, Release, Transport};
 use super::relay::Relay;
 use super::response::{Body, MAX_UNKNOWN, Response};
 use crate::address::canonical;
-use crate::attribute::{AddressFamily, Attribute, AttributeType, ChannelNumber, ErrorCode};
+use crate::attribute::{AddressFamily, Attribute, AttributeType, ErrorCode};
 use crate::error::IntegrityError;
 use crate::message::{Class, Message, Method};
 
@@ -250,7 +250,7 @@ impl Relay {
 
     fn channel_bind(&mut self, path: Path, request: &Message<'_>) -> Result<Body, ErrorCode> {
         let channel = match typed(request, AttributeType::CHANNEL_NUMBER)? {
-            Some(Attribute::ChannelNumber(number)) => ChannelNumber::new(number),
+            Some(Attribute::ChannelNumber(number)) => Some(number).filter(|number| self.is_channel(*number)),
             _ => None,
         };
         let peer = match typed(request, AttributeType::XOR_PEER_ADDRESS)? {
@@ -274,6 +274,11 @@ impl Relay {
         // RFC 8656, Section 12.2: the permission is installed or refreshed with it.
         open.permit(now, peer.ip());
         Ok(Body::Done)
+    }
+
+    /// RFC 8656, Section 12.2: from 0x4000 to 0x4FFF, unless the configuration says otherwise.
+    fn is_channel(&self, number: u16) -> bool {
+        (0x4000..=self.config.highest_channel.min(0x7fff)).contains(&number)
     }
 
     /// Whether nothing is relayed to an address: no port, against the policy, or the server itself
