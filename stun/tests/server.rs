@@ -638,3 +638,16 @@ fn an_icmp_error_about_a_permitted_peer_is_told_to_the_client() {
     let icmp = message.attribute(AttributeType::ICMP);
     assert_eq!(icmp, Ok(Some(Attribute::Icmp { kind: 3, code: 4, data: 1_280 })));
 }
+
+#[test]
+fn a_reservation_that_has_ended_counts_no_longer() {
+    let mut config = config();
+    config.max_allocations_per_user = 2;
+    let mut world = World::new(config);
+    let login = world.login(path(1), "user", "pass");
+    world.ask(path(1), Method::ALLOCATE, &login, |w| udp(w).even_port(true)).unwrap();
+    let login = world.login(path(2), "user", "pass");
+    assert_eq!(world.ask(path(2), Method::ALLOCATE, &login, udp), Err(ErrorCode::ALLOCATION_QUOTA_REACHED));
+    world.pass(Duration::from_secs(30));
+    world.ask(path(2), Method::ALLOCATE, &login, udp).unwrap();
+}
