@@ -21,6 +21,7 @@ pub mod sdp_negotiator;
 pub mod sdp_parse;
 pub mod stun_message;
 pub mod turn_client;
+pub mod turn_server;
 pub mod video;
 pub mod vp8;
 pub mod vp9;

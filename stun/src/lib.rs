@@ -85,6 +85,8 @@ mod error;
 pub mod framing;
 mod integrity;
 mod message;
+#[cfg(feature = "server")]
+pub mod server;
 mod transaction;
 pub mod turn;
 mod writer;
