@@ -134,7 +134,11 @@ impl PeerConnection {
         }
         let transmit = match self.quiet_path(now) {
             Some(path) => self.write_media(now, path, max_datagrams, out),
-            None => self.write_next(now, max_datagrams, out),
+            None => {
+                // What the layers send may be what their events waited for.
+                self.wake(now);
+                self.write_next(now, max_datagrams, out)
+            }
         };
         match (&transmit, self.phase) {
             (Some(transmit), _) => {
@@ -162,7 +166,6 @@ impl PeerConnection {
         let path = self.ice.sending_path()?.path();
         if let Some(len) = self.security.dtls().and_then(|dtls| dtls.poll_transmit(now, MAX_LEN, out)) {
             // A flight's last datagram may be what an event waited for.
-            self.wake(now);
             self.pump();
             return Some(single(path, len));
         }

@@ -269,6 +269,18 @@ fn a_later_description_changes_the_largest_message_and_a_rejected_section_ends_t
 }
 
 #[test]
+fn what_sending_brings_about_is_told_by_the_next_poll() {
+    let mut call = Call::connected(&Setup::new(10));
+    let (now, mut out) = (call.now(), Vec::new());
+    let channel = call.peer(ALICE).channel("chat").unwrap();
+    let connection = &mut call.peer(ALICE).connection;
+    connection.send(now, channel, Kind::Text, "all of it leaves at once".into()).unwrap();
+    assert_eq!(connection.poll_event(), None);
+    assert!(connection.poll_transmit(now, NonZeroUsize::MIN, &mut out).is_some());
+    assert_eq!(connection.poll_event(), Some(Event::BufferedAmountLow(channel)));
+}
+
+#[test]
 fn what_is_asked_of_a_quiet_connection_is_told_though_nothing_arrives() {
     let asks: [fn(&mut PeerConnection); 2] = [PeerConnection::restart_ice, |connection| {
         connection.add_transceiver(TrackKind::Audio, TransceiverInit::default()).unwrap();
