@@ -7,6 +7,7 @@
 //! relayed addresses are on the address that the client speaks to; of the other family on the first one of that.
 #![expect(clippy::disallowed_methods, reason = "the embedder is who reads the clock")]
 
+use clap::Parser;
 use duologue::stun::AddressFamily;
 use duologue::stun::crypto::RUST_CRYPTO;
 use duologue::stun::framing::{Deframer, Framing};
@@ -42,7 +43,8 @@ struct Server {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (config, addresses) = arguments()?;
+    let options = Options::parse();
+    let (config, addresses) = (options.config(), options.addresses);
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)?;
     let unix_time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
@@ -265,35 +267,50 @@ fn read(mut stream: TcpStream, path: Path, inputs: &mpsc::SyncSender<Input>) {
     }
 }
 
-fn arguments() -> Result<(RelayConfig, Vec<SocketAddr>), Box<dyn Error>> {
-    let mut config = RelayConfig::new(&RUST_CRYPTO, "duologue");
-    let mut addresses = Vec::new();
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or(format!("{argument} lacks its value"));
-        match &*argument {
-            "--user" => {
-                let user = value()?;
-                let (name, password) = user.split_once(':').ok_or("--user takes NAME:PASSWORD")?;
-                config.users.insert(name.to_owned(), password.to_owned());
-            }
-            "--secret" => config.shared_secrets.push(value()?.into_bytes()),
-            "--realm" => config.realm = value()?,
-            "--rfc5766-channels" => config.highest_channel = 0x7fff,
-            "--allow" => {
-                let range = value()?;
-                let (base, len) = range.split_once('/').ok_or("--allow takes ADDRESS/BITS")?;
-                let range =
-                    Prefix::new(base.parse::<IpAddr>()?, len.parse()?).ok_or("there is no such range")?;
-                config.peers.allowed.push(range);
-            }
-            address => addresses.push(address.parse()?),
+/// A STUN and TURN server.
+#[derive(Parser)]
+struct Options {
+    /// Where to serve, over UDP and TCP: ADDRESS:PORT, as many as wanted.
+    #[arg(required = true)]
+    addresses: Vec<SocketAddr>,
+    /// A user, as NAME:PASSWORD.
+    #[arg(long = "user", value_parser = user)]
+    users: Vec<(String, String)>,
+    /// A secret that users of the REST kind are made with.
+    #[arg(long = "secret")]
+    secrets: Vec<String>,
+    /// The realm's name.
+    #[arg(long, default_value = "duologue")]
+    realm: String,
+    /// Takes the channel numbers of older clients, such as coturn's.
+    #[arg(long)]
+    rfc5766_channels: bool,
+    /// Allows peers that are refused otherwise, as ADDRESS/BITS: 127.0.0.0/8 for a test on one machine.
+    #[arg(long = "allow", value_parser = range)]
+    allowed: Vec<Prefix>,
+}
+
+fn user(text: &str) -> Result<(String, String), &'static str> {
+    let (name, password) = text.split_once(':').ok_or("it is NAME:PASSWORD")?;
+    Ok((name.to_owned(), password.to_owned()))
+}
+
+fn range(text: &str) -> Result<Prefix, Box<dyn Error + Send + Sync>> {
+    let (base, len) = text.split_once('/').ok_or("it is ADDRESS/BITS")?;
+    Ok(Prefix::new(base.parse::<IpAddr>()?, len.parse()?).ok_or("there is no such range")?)
+}
+
+impl Options {
+    fn config(&self) -> RelayConfig {
+        let mut config = RelayConfig::new(&RUST_CRYPTO, &self.realm);
+        config.users.extend(self.users.iter().cloned());
+        config.shared_secrets.extend(self.secrets.iter().map(|secret| secret.clone().into_bytes()));
+        config.peers.allowed.extend(self.allowed.iter().copied());
+        if self.rfc5766_channels {
+            config.highest_channel = 0x7fff;
         }
+        config.ipv4 = self.addresses.iter().any(SocketAddr::is_ipv4);
+        config.ipv6 = self.addresses.iter().any(SocketAddr::is_ipv6);
+        config
     }
-    if addresses.is_empty() {
-        return Err("usage: turn_server ADDRESS:PORT.. [--user NAME:PASSWORD].. [--secret TEXT].. [--realm NAME] [--rfc5766-channels] [--allow ADDRESS/BITS]..".into());
-    }
-    config.ipv4 = addresses.iter().any(SocketAddr::is_ipv4);
-    config.ipv6 = addresses.iter().any(SocketAddr::is_ipv6);
-    Ok((config, addresses))
 }
