@@ -1,7 +1,6 @@
 //! What is sent: packets taken from the application, and datagrams written.
 
 use super::Session;
-use super::sections::SectionState;
 use crate::ExtendedSequence;
 use crate::codec::Fragment;
 use crate::event::{SendError, SendErrorKind};
@@ -91,8 +90,7 @@ impl Session {
     ) -> Result<(Format, ExtendedSequence), SendErrorKind> {
         let format = self.sendable(sender, packet.payload_type)?;
         let stream = self.senders.get_mut(Key(sender.0)).ok_or(SendErrorKind::UnknownSender)?;
-        let section = self.sections.get(&stream.section).ok_or(SendErrorKind::NotSending)?;
-        let len = stream.header_len(&section.section, &packet.extensions) + packet.payload.len() + MAX_TAG;
+        let len = stream.header_len(&packet.extensions) + packet.payload.len() + MAX_TAG;
         let most = (self.mtu + SLACK).min(self.mtu.max(LEAST_ROOM));
         if packet.payload.len() + packet::FIXED_HEADER_LEN > self.mtu || len > most {
             return Err(SendErrorKind::TooLong);
@@ -113,8 +111,7 @@ impl Session {
         let format = self.sendable(sender, frame.payload_type)?;
         let key = Key(sender.0);
         let stream = self.senders.get_mut(key).ok_or(SendErrorKind::UnknownSender)?;
-        let section = self.sections.get(&stream.section).ok_or(SendErrorKind::NotSending)?;
-        let header = stream.header_len(&section.section, &frame.extensions);
+        let header = stream.header_len(&frame.extensions);
         let max_len = self.mtu.checked_sub(header + MAX_TAG).filter(|len| *len > 0);
         let max_len = max_len.ok_or(SendErrorKind::TooLong)?;
         let free = self.config.max_queued_packets.saturating_sub(self.queue.len());
@@ -259,8 +256,8 @@ impl Session {
         let again = sent.own.is_some();
         let Self { senders, sections, keys, history, mtu, .. } = self;
         let (Some(stream), Some(keys)) = (senders.get(key), keys) else { return Written::Refused };
-        let Some(state) = sections.get(&stream.section) else { return Written::Refused };
-        let format = if again { state.section.send_format(sent.payload_type) } else { None };
+        let section = || sections.get(&stream.section).map(|state| &state.section);
+        let format = if again { section().and_then(|one| one.send_format(sent.payload_type)) } else { None };
         let repair = format.and_then(|format| format.repair);
         let (header, index) = match repair {
             Some(payload_type) => repair_header(stream, sent, payload_type),
@@ -277,7 +274,8 @@ impl Session {
         });
         let start = out.len();
         let header_len = packet::write(out, &header, &[], |writer| {
-            extensions(writer, stream, state, sent, &own, repair.is_some());
+            let mid = if own.names { section().and_then(|section| section.mid.as_deref()) } else { None };
+            extensions(writer, stream, mid, sent, &own, repair.is_some());
         });
         let original = if repair.is_some() { ORIGINAL_SEQUENCE } else { 0 };
         let len = header_len + original + sent.payload_len() + keys.sender.profile().rtp_overhead();
@@ -295,7 +293,7 @@ impl Session {
             out.truncate(start);
             return Written::Refused;
         }
-        if before.is_none() && state.ids.id(Kind::TransportSequence).is_some() {
+        if before.is_none() && stream.ids.id(Kind::TransportSequence).is_some() {
             history.sent(now, u32::try_from(len).unwrap_or(u32::MAX), header.ssrc);
         }
         Written::Sent(len, own)
@@ -335,14 +333,14 @@ fn repair_header(
 fn extensions(
     writer: &mut Writer<'_>,
     stream: &SendStream,
-    state: &SectionState,
+    mid: Option<&str>,
     sent: &SentPacket,
     own: &Own,
     repair: bool,
 ) {
-    let ids = &*state.ids;
+    let ids = &*stream.ids;
     if own.names {
-        if let Some(mid) = &state.section.mid {
+        if let Some(mid) = mid {
             writer.value(ids, Kind::Mid, mid.as_bytes());
         }
         if let Some(rid) = &stream.rid {

@@ -47,7 +47,7 @@ impl Section {
         })
     }
 
-    pub(super) fn send_format(&self, payload_type: PayloadType) -> Option<Format> {
+    pub(crate) fn send_format(&self, payload_type: PayloadType) -> Option<Format> {
         self.send.iter().copied().find(|one| one.payload_type == payload_type)
     }
 }
@@ -62,7 +62,7 @@ impl Session {
         let said = |section: &Section| (section.mid.clone(), section.extensions.clone());
         let same = before.is_some_and(|state| said(&state.section) == said(&section));
         for stream in self.senders.iter_mut().filter(|stream| stream.section == id) {
-            stream.format = stream.format.and_then(|format| section.send_format(format.payload_type));
+            stream.set_section(&section, &ids);
             // What was sent can be sent again as it was, or not at all.
             if !same {
                 stream.kept.clear();
@@ -143,6 +143,9 @@ impl Session {
                 Beginning { id: SenderId(key.0), section, rid: init.rid, ssrc, repair_ssrc, random };
             SendStream::new(beginning, cache)
         });
+        if let (Some(stream), Some(state)) = (self.senders.get_mut(key), self.sections.get(&section)) {
+            stream.set_section(&state.section, &state.ids);
+        }
         self.ours.insert(ssrc, (key, false));
         self.ours.insert(repair_ssrc, (key, true));
         SenderId(key.0)

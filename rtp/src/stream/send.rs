@@ -7,13 +7,14 @@ use super::key_frame::KeyFrameDemands;
 use super::{OutgoingFrame, SectionId, SenderId};
 use crate::codec::{self, Codec, Fragment, Packetizer};
 use crate::event::SendErrorKind;
-use crate::extension::{AbsSendTime, Kind, Set};
+use crate::extension::{AbsSendTime, Ids, Kind, Set};
 use crate::section::{Format, Section};
 use crate::srtp::replay::{ReplayWindow, Verdict};
 use crate::{ExtendedSequence, PayloadType, SequenceNumber, Ssrc, Timestamp};
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The sending half of one encoding.
@@ -23,6 +24,10 @@ use std::time::{Duration, Instant};
 pub(crate) struct SendStream {
     pub(crate) section: SectionId,
     pub(crate) ssrc: Ssrc,
+    /// Its section's.
+    pub(crate) ids: Arc<Ids>,
+    /// The most bytes that the session's own extension elements take.
+    own_elements: usize,
     /// Whether it sends, or is paused.
     pub(crate) active: bool,
     /// Whether the peer has reported on it, and so knows what it is; the same of its retransmissions.
@@ -145,6 +150,8 @@ impl SendStream {
         Self {
             id,
             section,
+            ids: Arc::default(),
+            own_elements: 0,
             rid,
             ssrc,
             repair_ssrc,
@@ -278,18 +285,24 @@ impl SendStream {
         Some(last.add((ticks & 0xffff_ffff) as u32))
     }
 
-    /// The most bytes that headers of this stream take, retransmissions included.
-    pub(crate) fn header_len(&self, section: &Section, extensions: &Set) -> usize {
-        const FIXED: usize = 12;
-        const ORIGINAL_SEQUENCE: usize = 2;
-        let id = |kind| section.extensions.id(kind).is_some();
+    /// Its section was agreed on, or anew.
+    pub(crate) fn set_section(&mut self, section: &Section, ids: &Arc<Ids>) {
+        self.format = self.format.and_then(|format| section.send_format(format.payload_type));
+        self.ids = Arc::clone(ids);
+        let id = |kind| ids.id(kind).is_some();
         let mid = section.mid.as_ref().filter(|_| id(Kind::Mid)).map_or(0, |mid| mid.len() + 2);
         let rid = self.rid.as_ref().filter(|_| id(Kind::Rid)).map_or(0, |rid| rid.len() + 2);
         let times = [(Kind::AbsSendTime, 5), (Kind::TransportSequence, 4)];
         let times: usize = times.iter().filter(|(kind, _)| id(*kind)).map(|(_, len)| len).sum();
-        let own: usize =
-            extensions.iter().filter(|(kind, _)| id(*kind)).map(|(_, value)| value.len() + 2).sum();
-        let elements = mid + rid + times + own;
+        self.own_elements = mid + rid + times;
+    }
+
+    /// The most bytes that headers of this stream take, retransmissions included.
+    pub(crate) fn header_len(&self, extensions: &Set) -> usize {
+        const FIXED: usize = 12;
+        const ORIGINAL_SEQUENCE: usize = 2;
+        let known = extensions.iter().filter(|(kind, _)| self.ids.id(*kind).is_some());
+        let elements = self.own_elements + known.map(|(_, value)| value.len() + 2).sum::<usize>();
         FIXED + if elements == 0 { 0 } else { 4 + elements.next_multiple_of(4) } + ORIGINAL_SEQUENCE
     }
 }
