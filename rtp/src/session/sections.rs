@@ -66,6 +66,7 @@ impl Session {
             // What was sent can be sent again as it was, or not at all.
             if !same {
                 stream.kept.clear();
+                self.queue.retain(|(key, sent)| key.0 != stream.id.0 || sent.own.is_none());
             }
         }
         let mut gone = Vec::new();

@@ -442,7 +442,13 @@ fn retransmissions_without_a_format_of_their_own_are_the_same_bytes_again() {
         again.contains(&first[0]),
         "another time of sending, under the same number, would give the keys away"
     );
-    // Once the extensions' ids have changed it cannot be the same any more.
+    // Once the extensions' ids have changed it cannot be the same any more, not even one that waits for room.
+    now += MS * 100;
+    let mut datagram = Vec::new();
+    nack(&mut datagram);
+    sender.session.handle_rtcp(now, &mut datagram).unwrap();
+    assert_eq!(sender.session.poll_transmit(now, 100, &mut Vec::new()), None);
+    assert!(sender.session.has_queued());
     section.extensions.set(Kind::AbsSendTime, 9);
     sender.session.set_section(now, VIDEO, section);
     now += MS * 100;
