@@ -26,7 +26,7 @@
           hash = Math.imul(hash ^ bytes[at], 0x01000193) >>> 0;
           length += 1;
         }
-        postMessage({ ...options, frame: length + ':' + hash });
+        postMessage({ ...options, frame: length + ':' + hash, key: frame.type === 'key' });
         controller.enqueue(frame);
       },
     });
@@ -53,13 +53,20 @@
       return call;
     }
 
-    /** Keeps what the encoded frames of a transceiver are, before they are sent and after they have come back. */
+    /**
+     * Keeps what the encoded frames of a transceiver are, before they are sent and after they have come back, and which
+     * of those sent are key frames.
+     */
     watch(transceiver) {
       const { kind } = transceiver.receiver.track;
       const codec = this.codecs[kind];
-      this.frames ??= { audio: { sent: [], received: [] }, video: { sent: [], received: [] } };
+      this.frames ??= { audio: { sent: [], received: [], keys: [] }, video: { sent: [], received: [], keys: [] } };
       const worker = new Worker(URL.createObjectURL(new Blob([WATCHER], { type: 'text/javascript' })));
-      worker.onmessage = ({ data: { side, frame } }) => this.frames[kind][side].push(frame);
+      worker.onmessage = ({ data: { side, frame, key } }) => {
+        const frames = this.frames[kind];
+        if (key && side === 'sent') frames.keys.push(frames.sent.length);
+        frames[side].push(frame);
+      };
       transceiver.sender.transform = new RTCRtpScriptTransform(worker, { side: 'sent', codec });
       transceiver.receiver.transform = new RTCRtpScriptTransform(worker, { side: 'received', codec });
     }
