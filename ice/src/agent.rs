@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use duologue_stun::canonical;
 use rand_core::Rng;
 
+use crate::base::Base;
 use crate::candidate::{is_usable, local_preference};
 use crate::config::Config;
 use crate::credentials::Credentials;
@@ -17,7 +18,7 @@ use crate::event::{
 use crate::gather::Interface;
 use crate::grammar::Candidate;
 use crate::pair::{Pair, PairStats};
-use crate::path::{InterfaceId, PairId, Path, Received, SendingPath, Transmit};
+use crate::path::{BaseId, InterfaceId, PairId, Path, Received, SendingPath, Transmit};
 use crate::remote::Accepted;
 use crate::role::Role;
 use crate::session::{Remote, Session};
@@ -193,15 +194,14 @@ impl Agent {
             return Err(InterfaceError::Limit);
         }
         let (id, index) = self.shared.next_interface_id();
-        let preference = local_preference(address.ip(), index);
-        let interface = Interface::new(id, address, preference, &self.shared.config);
-        self.shared.interfaces.push(interface);
-        self.each_session(|session, shared| {
-            session.candidates.extend(shared.host_candidate(shared.interfaces.len().saturating_sub(1)));
-            for remote in 0..session.remotes.len() {
-                session.pair_up(shared, id, remote);
-            }
-        });
+        let base = Base {
+            id: self.shared.next_base_id(),
+            interface: id,
+            address,
+            preference: local_preference(address.ip(), index),
+        };
+        self.shared.interfaces.push(Interface::new(&base, &self.shared.config));
+        self.add_base(base);
         self.settle(now);
         Ok(id)
     }
@@ -213,8 +213,9 @@ impl Agent {
             return;
         }
         self.shared.interfaces.retain(|interface| interface.id != id);
-        self.shared.requests.remove_where(|request| request.is_gathering_on(id));
-        self.each_session(|session, shared| session.remove_interface(shared, now, id));
+        while let Some(base) = self.shared.bases.iter().find(|base| base.interface == id) {
+            self.remove_base(now, base.id);
+        }
         self.settle(now);
     }
 
@@ -417,6 +418,19 @@ impl Agent {
     pub(crate) fn selected_pair(&self) -> Option<&Pair> {
         let selected = self.selected?;
         self.sessions().find_map(|session| session.checklist.get(selected))
+    }
+
+    pub(crate) fn add_base(&mut self, base: Base) {
+        let id = base.id;
+        self.shared.bases.push(base);
+        self.each_session(|session, shared| session.add_base(shared, id));
+    }
+
+    /// Takes a base away with its candidates, its pairs and what is in flight on them.
+    pub(crate) fn remove_base(&mut self, now: Instant, id: BaseId) {
+        self.shared.bases.retain(|base| base.id != id);
+        self.shared.requests.remove_where(|request| request.to.base == id);
+        self.each_session(|session, shared| session.remove_base(shared, now, id));
     }
 
     fn take_role(&mut self, role: Role) {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::grammar::{Candidate, CandidateAddress, CandidateKind};
-use crate::path::InterfaceId;
+use crate::path::BaseId;
 
 /// What kinds of candidates a pair's ends are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,10 +62,11 @@ pub(crate) fn local_preference(address: IpAddr, index: u32) -> u16 {
 /// A host or server-reflexive candidate of ours.
 #[derive(Debug)]
 pub(crate) struct LocalCandidate {
-    pub(crate) interface: InterfaceId,
+    pub(crate) base: BaseId,
     pub(crate) kind: Kind,
     pub(crate) address: SocketAddr,
-    pub(crate) base: SocketAddr,
+    /// What the candidate was found from, to be told with it.
+    pub(crate) related: Option<SocketAddr>,
     pub(crate) priority: u32,
     pub(crate) foundation: u32,
     pub(crate) announced: bool,
@@ -80,10 +81,8 @@ impl LocalCandidate {
             Kind::Relayed => CandidateKind::Relayed,
         };
         let mut candidate = Candidate::udp(&self.foundation.to_string(), self.priority, self.address, kind);
-        if self.kind != Kind::Host {
-            candidate.related_address = Some(CandidateAddress::Ip(self.base.ip()));
-            candidate.related_port = Some(self.base.port());
-        }
+        candidate.related_address = self.related.map(|related| CandidateAddress::Ip(related.ip()));
+        candidate.related_port = self.related.map(|related| related.port());
         candidate.extensions.push(("ufrag".to_owned(), ufrag.to_owned()));
         candidate
     }

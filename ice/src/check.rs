@@ -12,7 +12,7 @@ use crate::agent::Agent;
 use crate::candidate::{Kind, priority};
 use crate::event::Discard;
 use crate::pair::{Consent, PairState};
-use crate::path::{PairId, Path, Transmit};
+use crate::path::{PairId, SourceId, Transmit};
 use crate::role::Role;
 use crate::session::Session;
 use crate::shared::{SessionId, Shared};
@@ -72,16 +72,11 @@ impl Agent {
         loop {
             let outgoing = self.shared.requests.next_outgoing()?;
             let start = out.len();
-            let written = match outgoing {
-                Outgoing::Response(response) => {
-                    self.session_by_id(response.session).map(|session| session.write_response(&response, out))
-                }
-                Outgoing::Request(id) => match self.shared.requests.get(id) {
-                    Some(request) if request.cancelled.is_none() => self.write_request(request, out),
-                    _ => continue,
-                },
+            let Some((to, Ok(len))) = self.write(&outgoing, out) else { continue };
+            let Some(path) = self.shared.route(to) else {
+                out.truncate(start);
+                continue;
             };
-            let Some((path, Ok(len))) = written else { continue };
             if len > max_len {
                 out.truncate(start);
                 self.shared.requests.put_back(outgoing);
@@ -94,13 +89,26 @@ impl Agent {
         }
     }
 
+    fn write(&self, outgoing: &Outgoing, out: &mut Vec<u8>) -> Option<(SourceId, Result<usize, WriteError>)> {
+        match outgoing {
+            Outgoing::Response(response) => {
+                let session = self.session_by_id(response.session)?;
+                Some((response.to, session.write_response(response, out)))
+            }
+            Outgoing::Request(id) => {
+                let request = self.shared.requests.get(*id).filter(|request| request.cancelled.is_none())?;
+                Some((request.to, self.write_request(request, out)?))
+            }
+        }
+    }
+
     fn on_written(&mut self, now: Instant, outgoing: &Outgoing) {
         let mut stats = self.shared.stats;
         match *outgoing {
-            Outgoing::Response(Response { session, path, .. }) => {
+            Outgoing::Response(Response { session, to, .. }) => {
                 stats.responses_sent += 1;
                 if let Some((session, _)) = self.split(session)
-                    && let Some(pair) = session.checklist.iter_mut().find(|pair| pair.path() == path)
+                    && let Some(pair) = session.checklist.iter_mut().find(|pair| pair.source() == to)
                 {
                     pair.counters.responses_sent += 1;
                 }
@@ -127,19 +135,14 @@ impl Agent {
         self.shared.stats = stats;
     }
 
-    fn write_request(
-        &self,
-        request: &Request,
-        out: &mut Vec<u8>,
-    ) -> Option<(Path, Result<usize, WriteError>)> {
-        let written = match request.purpose {
-            Purpose::Gather { .. } => write_binding_request(out, request.id),
+    fn write_request(&self, request: &Request, out: &mut Vec<u8>) -> Option<Result<usize, WriteError>> {
+        match request.purpose {
+            Purpose::Gather { .. } => Some(write_binding_request(out, request.id)),
             Purpose::Check { session, pair, kind, role } => {
                 let session = self.session_by_id(session)?;
-                session.write_check(&self.shared, request.id, pair, kind, role, out)?
+                session.write_check(&self.shared, request.id, pair, kind, role, out)
             }
-        };
-        Some((request.path, written))
+        }
     }
 
     pub(crate) fn on_transactions_due(&mut self, now: Instant) {
@@ -179,12 +182,12 @@ impl Agent {
     pub(crate) fn on_response(
         &mut self,
         now: Instant,
-        path: Path,
+        source: SourceId,
         message: &Message<'_>,
     ) -> Result<(), Discard> {
         let request =
             self.shared.requests.get(message.transaction_id()).ok_or(Discard::UnknownTransaction)?;
-        if request.path.remote != path.remote || request.path.local != path.local {
+        if request.to != source {
             return Err(Discard::WrongSource);
         }
         if request.timing.transmissions() == 0 {
@@ -280,10 +283,10 @@ impl Session {
         if !pair.is_valid() {
             pair.state = PairState::InProgress;
         }
-        let path = pair.path();
+        let to = pair.source();
         let purpose = Purpose::Check { session: self.id, pair: pair.id, kind, role };
         let timing = Transaction::new(retransmission);
-        shared.requests.start(Request { id, path, purpose, timing, cancelled: None });
+        shared.requests.start(Request { id, to, purpose, timing, cancelled: None });
         true
     }
 
@@ -313,21 +316,21 @@ impl Session {
         Some(writer.integrity(&*remote.key).fingerprint().finish())
     }
 
-    fn write_response(&self, response: &Response, out: &mut Vec<u8>) -> (Path, Result<usize, WriteError>) {
-        let Response { id, path, .. } = *response;
+    fn write_response(&self, response: &Response, out: &mut Vec<u8>) -> Result<usize, WriteError> {
+        let Response { id, to, .. } = *response;
         let class = match response.kind {
             ResponseKind::Success => Class::Success,
             ResponseKind::Error(_) | ResponseKind::Unknown { .. } => Class::Error,
         };
         let writer = Writer::new(out, class, Method::BINDING, id);
         let writer = match response.kind {
-            ResponseKind::Success => writer.xor_mapped_address(path.remote),
+            ResponseKind::Success => writer.xor_mapped_address(to.remote),
             ResponseKind::Error(code) => writer.error_code(code),
             ResponseKind::Unknown { types, count } => writer
                 .error_code(ErrorCode::UNKNOWN_ATTRIBUTE)
                 .unknown_attributes(types.get(..count).unwrap_or_default()),
         };
-        (path, writer.integrity(&*self.local_key).fingerprint().finish())
+        writer.integrity(&*self.local_key).fingerprint().finish()
     }
 
     fn on_timed_out(&mut self, shared: &mut Shared, pair: PairId, kind: CheckKind) {

@@ -4,10 +4,9 @@
 //! one after another would only delay the one that works.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 
 use crate::pair::{Pair, PairState};
-use crate::path::{InterfaceId, PairId};
+use crate::path::{BaseId, PairId, SourceId};
 use crate::role::Role;
 use crate::shared::PairIds;
 
@@ -53,8 +52,8 @@ impl Checklist {
         self.pairs.iter_mut().find(|pair| pair.id == id)
     }
 
-    pub(crate) fn at(&self, interface: InterfaceId, remote: SocketAddr) -> Option<&Pair> {
-        self.pairs.iter().find(|pair| pair.interface == interface && pair.remote == remote)
+    pub(crate) fn at(&self, source: SourceId) -> Option<&Pair> {
+        self.pairs.iter().find(|pair| pair.source() == source)
     }
 
     /// A pair whose source has qualified without that having been told.
@@ -86,8 +85,8 @@ impl Checklist {
         Some(id)
     }
 
-    pub(crate) fn remove_interface(&mut self, interface: InterfaceId) {
-        self.pairs.retain(|pair| pair.interface != interface);
+    pub(crate) fn remove_base(&mut self, base: BaseId) {
+        self.pairs.retain(|pair| pair.base != base);
         let Self { pairs, triggered, .. } = self;
         triggered.retain(|id| pairs.iter().any(|pair| pair.id == *id));
     }

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use duologue_stun::{Message, Retransmission, Transaction, canonical, mapped_address};
 
 use crate::agent::{Agent, without_scope};
+use crate::base::Base;
 use crate::candidate::{Kind, LocalCandidate, can_pair, is_usable, priority};
 use crate::check::MIN_PACING;
 use crate::config::Config;
 use crate::event::{Discard, GatheringState};
-use crate::path::{InterfaceId, Path};
+use crate::path::{BaseId, InterfaceId, SourceId};
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::transaction::{Purpose, Request};
@@ -28,7 +29,7 @@ const LONGEST_QUERY_WAIT: Duration = Duration::from_secs(1);
 pub(crate) struct Interface {
     pub(crate) id: InterfaceId,
     pub(crate) address: SocketAddr,
-    pub(crate) preference: u16,
+    base: BaseId,
     servers: Vec<Server>,
 }
 
@@ -52,13 +53,14 @@ enum Query {
 }
 
 impl Interface {
-    pub(crate) fn new(id: InterfaceId, address: SocketAddr, preference: u16, config: &Config) -> Self {
+    pub(crate) fn new(base: &Base, config: &Config) -> Self {
+        let Base { id: base, interface: id, address, .. } = *base;
         let servers = config.stun_servers.iter().take(Config::MAX_STUN_SERVERS).copied().map(canonical);
         let usable = servers.filter(|server| is_usable(*server) && can_pair(address.ip(), server.ip()));
         // RFC 8445, Section 5.1: lite agents gather host candidates alone.
         let wanted = usable.filter(|_| !config.lite);
         let servers = wanted.map(|address| Server { address, query: Query::Due }).collect();
-        Self { id, address, preference, servers }
+        Self { id, address, base, servers }
     }
 
     /// Whether a datagram's local address is this interface; its scope does not matter.
@@ -66,25 +68,8 @@ impl Interface {
         self.address == address || without_scope(self.address) == without_scope(address)
     }
 
-    /// A remote address as seen from here: a link-local one is in this interface's scope.
-    pub(crate) fn scoped(&self, remote: SocketAddr) -> SocketAddr {
-        match (self.address, without_scope(remote)) {
-            (SocketAddr::V6(local), SocketAddr::V6(mut remote)) if remote.ip().is_unicast_link_local() => {
-                remote.set_scope_id(local.scope_id());
-                SocketAddr::V6(remote)
-            }
-            (_, plain) => plain,
-        }
-    }
-
     fn is_gathering(&self) -> bool {
         self.servers.iter().any(|server| matches!(server.query, Query::Due | Query::Asked { first: true }))
-    }
-}
-
-impl Request {
-    pub(crate) fn is_gathering_on(&self, interface: InterfaceId) -> bool {
-        matches!(self.purpose, Purpose::Gather { interface: other, .. } if other == interface)
     }
 }
 
@@ -161,11 +146,11 @@ impl Shared {
     }
 
     fn ask(&mut self, interface: InterfaceId, server: usize) -> bool {
-        let path = self.interfaces.iter().find(|other| other.id == interface).and_then(|interface| {
+        let to = self.interfaces.iter().find(|other| other.id == interface).and_then(|interface| {
             let server = interface.servers.get(server)?;
-            Some(Path::udp(interface.address, server.address))
+            Some(SourceId { base: interface.base, remote: server.address })
         });
-        let Some(path) = path.filter(|_| self.requests.has_room()) else { return false };
+        let Some(to) = to.filter(|_| self.requests.has_room()) else { return false };
         let id = self.random_id();
         let retransmission = Retransmission {
             count: QUERIES,
@@ -175,7 +160,7 @@ impl Shared {
         };
         let timing = Transaction::new(retransmission);
         let purpose = Purpose::Gather { interface, server };
-        self.requests.start(Request { id, path, purpose, timing, cancelled: None });
+        self.requests.start(Request { id, to, purpose, timing, cancelled: None });
         true
     }
 
@@ -228,20 +213,21 @@ impl Session {
         mapped: SocketAddr,
     ) {
         let Some(interface) = shared.interfaces.iter().find(|other| other.id == interface) else { return };
+        let Some(base) = shared.base(interface.base) else { return };
+        let (id, address, preference) = (base.id, base.address, base.preference);
         // RFC 8445, Section 5.1.3: the same address with the same base is redundant, also that of the host.
-        let base = interface.address;
-        let known = |candidate: &LocalCandidate| candidate.address == mapped && candidate.base == base;
-        let of_interface = self.candidates.iter().filter(|candidate| candidate.interface == interface.id);
-        if self.candidates.iter().any(known) || of_interface.count() > Config::MAX_STUN_SERVERS {
+        let known = |candidate: &LocalCandidate| candidate.address == mapped && candidate.base == id;
+        let of_base = self.candidates.iter().filter(|candidate| candidate.base == id);
+        if self.candidates.iter().any(known) || of_base.count() > Config::MAX_STUN_SERVERS {
             return;
         }
-        let foundation = shared.foundations.number(Kind::ServerReflexive, base.ip(), Some(server.ip()));
+        let foundation = shared.foundations.number(Kind::ServerReflexive, address.ip(), Some(server.ip()));
         self.candidates.push(LocalCandidate {
-            interface: interface.id,
+            base: id,
             kind: Kind::ServerReflexive,
             address: mapped,
-            base,
-            priority: priority(Kind::ServerReflexive, interface.preference),
+            related: Some(address),
+            priority: priority(Kind::ServerReflexive, preference),
             foundation,
             announced: false,
         });

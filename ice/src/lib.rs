@@ -93,6 +93,7 @@
 //! ids, by which an off-path attacker could forge answers.
 
 mod agent;
+mod base;
 mod candidate;
 mod check;
 mod checklist;

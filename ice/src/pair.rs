@@ -1,4 +1,4 @@
-//! A pair: one of our interfaces and one remote address (RFC 8445, Section 6.1.2).
+//! A pair: one of our bases and one remote address (RFC 8445, Section 6.1.2).
 //!
 //! Server-reflexive candidates send from their base (Section 6.1.2.4), so a pair of a base and a remote address stands
 //! for the pairs of all local candidates on that base. That the mapped address of an answer differs from the base
@@ -8,14 +8,14 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::candidate::Kind;
-use crate::path::{InterfaceId, PairId, Path, SourceId, Transport};
+use crate::path::{BaseId, PairId, Path, SourceId, Transport};
 use crate::role::Role;
 
 /// A pair with all that is known of it.
 #[derive(Debug)]
 pub(crate) struct Pair {
     pub(crate) id: PairId,
-    pub(crate) interface: InterfaceId,
+    pub(crate) base: BaseId,
     pub(crate) local: SocketAddr,
     pub(crate) remote: SocketAddr,
     pub(crate) local_priority: u32,
@@ -100,7 +100,7 @@ impl Pair {
     }
 
     pub(crate) const fn source(&self) -> SourceId {
-        SourceId { interface: self.interface, remote: self.remote }
+        SourceId { base: self.base, remote: self.remote }
     }
 
     /// RFC 8445, Section 6.1.2.3: 2^32 * min(G, D) + 2 * max(G, D) + (G > D).

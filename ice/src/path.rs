@@ -41,7 +41,11 @@ impl Path {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InterfaceId(pub(crate) u32);
 
-/// A pair of an interface and a remote address. An id is never used twice.
+/// A base of local candidates. An id is never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct BaseId(pub(crate) u32);
+
+/// A pair of a base and a remote address. An id is never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PairId(pub(crate) u32);
 
@@ -49,7 +53,7 @@ pub struct PairId(pub(crate) u32);
 /// gives it a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceId {
-    pub(crate) interface: InterfaceId,
+    pub(crate) base: BaseId,
     pub(crate) remote: SocketAddr,
 }
 

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use duologue_stun::canonical;
 
 use crate::agent::without_scope;
-use crate::candidate::{Kind, RemoteCandidate, can_pair, is_usable, priority};
-use crate::gather::Interface;
+use crate::base::Base;
+use crate::candidate::{Kind, RemoteCandidate, can_pair, is_usable};
 use crate::grammar::{Candidate, Protocol};
 use crate::pair::{Pair, PairCounters, PairState};
-use crate::path::{InterfaceId, PairId};
+use crate::path::{BaseId, PairId};
 use crate::role::Role;
 use crate::session::Session;
 use crate::shared::Shared;
@@ -51,8 +51,8 @@ impl Session {
         }
         self.remotes.push(RemoteCandidate { address, kind, priority: candidate.priority });
         let index = self.remotes.len() - 1;
-        for interface in shared.interfaces.iter().map(|interface| interface.id).collect::<Vec<_>>() {
-            self.pair_up(shared, interface, index);
+        for base in shared.bases.iter().map(|base| base.id).collect::<Vec<_>>() {
+            self.pair_up(shared, base, index);
         }
         Accepted::New
     }
@@ -66,13 +66,13 @@ impl Session {
     }
 
     /// RFC 8445, Section 6.1.2.2: a pair of a signalled remote candidate and one of our bases.
-    pub(crate) fn pair_up(&mut self, shared: &mut Shared, interface: InterfaceId, remote: usize) {
+    pub(crate) fn pair_up(&mut self, shared: &mut Shared, base: BaseId, remote: usize) {
         let max = usize::from(shared.config.max_pairs);
-        let Some(interface) = shared.interfaces.iter().find(|other| other.id == interface) else { return };
+        let Some(base) = shared.base(base) else { return };
         let Some(remote) = self.remotes.get(remote) else { return };
-        if can_pair(interface.address.ip(), remote.address.ip()) {
-            let pair = new_pair(shared.role, interface, remote);
-            if self.checklist.at(pair.interface, pair.remote).is_none() {
+        if can_pair(base.address.ip(), remote.address.ip()) {
+            let pair = new_pair(shared.role, base, remote);
+            if self.checklist.at(pair.source()).is_none() {
                 let _ = self.checklist.insert(&mut shared.pair_ids, pair, max, false);
             }
         }
@@ -80,13 +80,13 @@ impl Session {
 }
 
 /// A pair on which nothing has happened; its id comes with its place in the checklist.
-pub(crate) fn new_pair(role: Role, interface: &Interface, remote: &RemoteCandidate) -> Pair {
+pub(crate) fn new_pair(role: Role, base: &Base, remote: &RemoteCandidate) -> Pair {
     let mut pair = Pair {
         id: PairId(0),
-        interface: interface.id,
-        local: interface.address,
-        remote: interface.scoped(remote.address),
-        local_priority: priority(Kind::Host, interface.preference),
+        base: base.id,
+        local: base.address,
+        remote: base.scoped(remote.address),
+        local_priority: base.priority(),
         remote_priority: remote.priority,
         remote_kind: remote.kind,
         priority: 0,

@@ -3,7 +3,6 @@
 //! A request is believed when its MESSAGE-INTEGRITY is made with our password. Before that nothing changes but a
 //! counter, and no error is answered: a forger gets no reaction.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use duologue_stun::{
@@ -14,7 +13,7 @@ use crate::agent::{Agent, without_scope};
 use crate::candidate::{Kind, RemoteCandidate, is_usable};
 use crate::event::Discard;
 use crate::pair::{Consent, PairState};
-use crate::path::{InterfaceId, PairId, Path, SourceId};
+use crate::path::{PairId, Path, SourceId};
 use crate::remote::new_pair;
 use crate::role::{Conflict, Role, conflict};
 use crate::session::Session;
@@ -53,24 +52,16 @@ impl Agent {
         {
             return Ok(Some((pair.source(), pair.qualified)));
         }
-        let interface = self.shared.interface_at(path.local).ok_or(Discard::UnknownInterface)?;
-        let (id, path) = (interface.id, Path::udp(interface.address, interface.scoped(path.remote)));
+        let source = self.shared.source_of(path).ok_or(Discard::UnknownInterface)?;
         if is_stun {
-            return self.receive_stun(now, id, path, datagram).map(|()| None);
+            return self.receive_stun(now, source, datagram).map(|()| None);
         }
-        let source = SourceId { interface: id, remote: path.remote };
-        let mut pairs = self.sessions().filter_map(|session| session.checklist.at(id, path.remote));
+        let mut pairs = self.sessions().filter_map(|session| session.checklist.at(source));
         let qualified = pairs.any(|pair| pair.qualified);
         Ok(Some((source, qualified)))
     }
 
-    fn receive_stun(
-        &mut self,
-        now: Instant,
-        interface: InterfaceId,
-        path: Path,
-        datagram: &[u8],
-    ) -> Result<(), Discard> {
+    fn receive_stun(&mut self, now: Instant, source: SourceId, datagram: &[u8]) -> Result<(), Discard> {
         let message = Message::parse(datagram).map_err(|_| Discard::Malformed)?;
         if self.is_over() {
             return Err(Discard::NotReady);
@@ -85,25 +76,19 @@ impl Agent {
         }
         match message.class() {
             Class::Request if fingerprint.is_err() => Err(Discard::BadFingerprint),
-            Class::Request => self.on_request(now, interface, path, &message),
-            Class::Success | Class::Error => self.on_response(now, path, &message),
+            Class::Request => self.on_request(now, source, &message),
+            Class::Success | Class::Error => self.on_response(now, source, &message),
             // RFC 8445, Section 11: a keep-alive, which asks for nothing.
             Class::Indication => Ok(()),
         }
     }
 
-    fn on_request(
-        &mut self,
-        now: Instant,
-        interface: InterfaceId,
-        path: Path,
-        message: &Message<'_>,
-    ) -> Result<(), Discard> {
+    fn on_request(&mut self, now: Instant, source: SourceId, message: &Message<'_>) -> Result<(), Discard> {
         let user = message.username_local();
         let Self { shared, session, previous, .. } = self;
         let mut sessions = std::iter::once(session).chain(previous.as_deref_mut());
         let session = sessions.find(|session| user == Some(session.local.ufrag().as_bytes()));
-        session.ok_or(Discard::UnknownUser)?.on_request(shared, now, interface, path, message)
+        session.ok_or(Discard::UnknownUser)?.on_request(shared, now, source, message)
     }
 }
 
@@ -112,15 +97,13 @@ impl Session {
         &mut self,
         shared: &mut Shared,
         now: Instant,
-        interface: InterfaceId,
-        path: Path,
+        source: SourceId,
         message: &Message<'_>,
     ) -> Result<(), Discard> {
         if self.has_failed() {
             return Err(Discard::NotReady);
         }
         message.verify_integrity(&*self.local_key).map_err(|_| Discard::BadIntegrity)?;
-        let source = SourceId { interface, remote: path.remote };
         let (session, id) = (self.id, message.transaction_id());
         let seen = shared.recent.iter().find(|(other, _)| *other == id).map(|(_, source)| *source);
         if seen.is_some_and(|seen| seen != source) {
@@ -128,25 +111,24 @@ impl Session {
         }
         let check = match read_check(message) {
             Ok(check) => check,
-            Err(kind) => return shared.respond(Response { session, id, path, kind }),
+            Err(kind) => return shared.respond(Response { session, id, to: source, kind }),
         };
         if seen.is_some() {
             // A retransmission: the answer alone, as it would be now.
-            return shared.respond(Response { session, id, path, kind: shared.judge(&check).1 });
+            return shared.respond(Response { session, id, to: source, kind: shared.judge(&check).1 });
         }
         let (verdict, kind) = shared.judge(&check);
-        if !is_usable(path.remote) {
+        if !is_usable(source.remote) {
             return Err(Discard::WrongSource);
         }
         if verdict == Conflict::Switch {
             self.take_role(shared, shared.role.opposite());
         }
-        shared.respond(Response { session, id, path, kind })?;
+        shared.respond(Response { session, id, to: source, kind })?;
         shared.remember(id, source);
         shared.stats.requests_received += 1;
         self.progress.asked = true;
-        let pair =
-            self.shown_pair(shared, now, interface, path.remote, check.priority).ok_or(Discard::Limit)?;
+        let pair = self.shown_pair(shared, now, source, check.priority).ok_or(Discard::Limit)?;
         if let Some(pair) = self.checklist.get_mut(pair) {
             pair.heard = Some(now);
             pair.qualified = true;
@@ -163,11 +145,10 @@ impl Session {
         &mut self,
         shared: &mut Shared,
         now: Instant,
-        interface: InterfaceId,
-        remote: SocketAddr,
+        source: SourceId,
         priority: u32,
     ) -> Option<PairId> {
-        if let Some(pair) = self.checklist.at(interface, remote) {
+        if let Some(pair) = self.checklist.at(source) {
             return Some(pair.id);
         }
         let early =
@@ -175,11 +156,11 @@ impl Session {
         if early {
             return None;
         }
-        let address = without_scope(remote);
+        let address = without_scope(source.remote);
         let known = self.remotes.iter().position(|known| known.address == address);
         let found = RemoteCandidate { address, kind: Kind::PeerReflexive, priority };
         let max = usize::from(shared.config.max_pairs);
-        let base = shared.interface(interface)?;
+        let base = shared.base(source.base)?;
         let pair = match known.and_then(|index| self.remotes.get(index)) {
             Some(known) => new_pair(shared.role, base, known),
             None => new_pair(shared.role, base, &found),

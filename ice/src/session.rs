@@ -12,7 +12,7 @@ use crate::checklist::Checklist;
 use crate::credentials::Credentials;
 use crate::event::FailureReason;
 use crate::pair::Pair;
-use crate::path::{InterfaceId, PairId};
+use crate::path::{BaseId, PairId};
 use crate::role::Role;
 use crate::shared::{SessionId, Shared};
 use crate::timer::{Timer, Timers};
@@ -72,8 +72,8 @@ impl Session {
     /// A session in which nothing has happened. The host candidates are those of the interfaces present.
     pub(crate) fn new(shared: &mut Shared, local: Credentials, remote_lite: bool) -> Self {
         let local_key = shared.config.crypto.key(local.pwd().as_bytes());
-        let candidates =
-            (0..shared.interfaces.len()).filter_map(|index| shared.host_candidate(index)).collect();
+        let bases: Vec<_> = shared.bases.iter().map(|base| base.id).collect();
+        let candidates = bases.into_iter().filter_map(|base| shared.own_candidate(base)).collect();
         Self {
             id: shared.next_session_id(),
             local,
@@ -140,15 +140,18 @@ impl Session {
         self.timers.set(Timer::Patience, last_check);
     }
 
-    /// An interface has gone: so have its candidates, its pairs and their requests.
-    pub(crate) fn remove_interface(&mut self, shared: &mut Shared, now: Instant, id: InterfaceId) {
-        let Self { checklist, candidates, .. } = self;
-        candidates.retain(|candidate| candidate.interface != id);
-        shared.requests.remove_where(|request| {
-            let pair = request.pair().and_then(|pair| checklist.get(pair));
-            pair.is_some_and(|pair| pair.interface == id)
-        });
-        checklist.remove_interface(id);
+    /// A base is there: it is a candidate, and makes pairs with those of the peer.
+    pub(crate) fn add_base(&mut self, shared: &mut Shared, id: BaseId) {
+        self.candidates.extend(shared.own_candidate(id));
+        for remote in 0..self.remotes.len() {
+            self.pair_up(shared, id, remote);
+        }
+    }
+
+    /// A base has gone: so have its candidates and its pairs. What is in flight on it is the agent's to forget.
+    pub(crate) fn remove_base(&mut self, shared: &Shared, now: Instant, id: BaseId) {
+        self.candidates.retain(|candidate| candidate.base != id);
+        self.checklist.remove_base(id);
         if self.progress.checking {
             self.restart_patience(shared, now);
         }

@@ -9,11 +9,12 @@ use duologue_stun::TransactionId;
 use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng};
 
-use crate::candidate::{Foundations, Kind, LocalCandidate, priority};
+use crate::base::Base;
+use crate::candidate::{Foundations, Kind, LocalCandidate};
 use crate::config::Config;
 use crate::event::Stats;
 use crate::gather::Interface;
-use crate::path::{InterfaceId, PairId, SourceId};
+use crate::path::{BaseId, InterfaceId, PairId, SourceId};
 use crate::role::Role;
 use crate::transaction::{Request, Requests};
 
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) role: Role,
     pub(crate) tie_breaker: u64,
     pub(crate) interfaces: Vec<Interface>,
+    pub(crate) bases: Vec<Base>,
     pub(crate) foundations: Foundations,
     pub(crate) requests: Requests,
     /// Checks received of late, to tell replays.
@@ -39,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) pair_ids: PairIds,
     pub(crate) stats: Stats,
     next_interface: u32,
+    next_base: u32,
     next_session: u32,
 }
 
@@ -63,6 +66,7 @@ impl Shared {
             role: Role::Controlled,
             tie_breaker: 0,
             interfaces: Vec::new(),
+            bases: Vec::new(),
             foundations: Foundations::default(),
             requests: Requests::default(),
             recent: VecDeque::new(),
@@ -70,6 +74,7 @@ impl Shared {
             pair_ids: PairIds::default(),
             stats: Stats::default(),
             next_interface: 0,
+            next_base: 0,
             next_session: 0,
         }
     }
@@ -93,24 +98,27 @@ impl Shared {
         (InterfaceId(index), index)
     }
 
-    pub(crate) fn interface(&self, id: InterfaceId) -> Option<&Interface> {
-        self.interfaces.iter().find(|interface| interface.id == id)
+    pub(crate) const fn next_base_id(&mut self) -> BaseId {
+        let id = BaseId(self.next_base);
+        self.next_base = self.next_base.wrapping_add(1);
+        id
     }
 
     pub(crate) fn interface_at(&self, address: SocketAddr) -> Option<&Interface> {
         self.interfaces.iter().find(|interface| interface.is_at(address))
     }
 
-    /// The host candidate of the `index`th interface present.
-    pub(crate) fn host_candidate(&mut self, index: usize) -> Option<LocalCandidate> {
-        let Interface { id, address, preference, .. } = *self.interfaces.get(index)?;
+    /// The candidate that a base is by itself.
+    pub(crate) fn own_candidate(&mut self, id: BaseId) -> Option<LocalCandidate> {
+        let base = self.base(id)?;
+        let (address, priority) = (base.address, base.priority());
         let foundation = self.foundations.number(Kind::Host, address.ip(), None);
         Some(LocalCandidate {
-            interface: id,
+            base: id,
             kind: Kind::Host,
             address,
-            base: address,
-            priority: priority(Kind::Host, preference),
+            related: None,
+            priority,
             foundation,
             announced: false,
         })

@@ -123,7 +123,7 @@ fn take_qualified(session: &mut Session, other: Option<&Session>) -> Option<(Sou
         let pair = session.checklist.unannounced()?;
         pair.qualified_announced = true;
         let (source, path) = (pair.source(), pair.path());
-        let known = other.and_then(|other| other.checklist.at(source.interface, source.remote));
+        let known = other.and_then(|other| other.checklist.at(source));
         if !known.is_some_and(|pair| pair.qualified_announced) {
             return Some((source, path));
         }

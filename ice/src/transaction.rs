@@ -6,7 +6,7 @@ use std::time::Instant;
 use duologue_stun::{AttributeType, ErrorCode, Transaction, TransactionId};
 
 use crate::event::TransactionReport;
-use crate::path::{InterfaceId, PairId, Path};
+use crate::path::{InterfaceId, PairId, SourceId};
 use crate::role::Role;
 use crate::shared::SessionId;
 
@@ -14,7 +14,7 @@ use crate::shared::SessionId;
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) id: TransactionId,
-    pub(crate) path: Path,
+    pub(crate) to: SourceId,
     pub(crate) purpose: Purpose,
     pub(crate) timing: Transaction,
     /// RFC 8445, Section 7.3.1.4: no longer sent again nor failing, but its answer counts until then.
@@ -87,7 +87,7 @@ impl Request {
 pub(crate) struct Response {
     pub(crate) session: SessionId,
     pub(crate) id: TransactionId,
-    pub(crate) path: Path,
+    pub(crate) to: SourceId,
     pub(crate) kind: ResponseKind,
 }
 
