@@ -2,7 +2,7 @@
 
 use duologue_dtls::Identity;
 use duologue_dtls::crypto::Provider;
-use duologue_stun::crypto::HmacProvider;
+use duologue_stun::crypto::LongTermProvider;
 use std::sync::Arc;
 
 /// The settings of a [`PeerConnection`](crate::PeerConnection); share one among many.
@@ -29,7 +29,7 @@ impl Config {
     /// The defaults, with an identity and its crypto.
     #[must_use]
     pub fn new(
-        hmac: &'static dyn HmacProvider,
+        hmac: &'static dyn LongTermProvider,
         provider: &'static dyn Provider,
         srtp: &'static dyn duologue_rtp::srtp::Provider,
         identity: Arc<Identity>,

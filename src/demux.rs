@@ -15,7 +15,7 @@ const MAX_TRANSACTIONS: usize = 512;
 
 /// Routes the datagrams of a shared socket in constant time:
 /// - a Binding request by the local half of its `USERNAME`, whatever its path;
-/// - a STUN response by the transaction id of a request in flight;
+/// - a STUN response by the transaction id of a request in flight, or, of a TURN server, by its path;
 /// - anything else by a path that authenticated STUN has taught.
 ///
 /// The newest authenticated owner takes a path. `Demux` knows the connections by keys and owns none of them.
@@ -60,7 +60,7 @@ pub enum Route {
     /// The user names of checks for the connection are others
     /// ([`local_ice_ufrags`](PeerConnection::local_ice_ufrags)).
     UsersChanged,
-    /// Authenticated STUN has come on this path.
+    /// Authenticated STUN has come on this path, or a TURN server is at its other end.
     Path(Path),
 }
 
@@ -130,7 +130,11 @@ impl<K: Copy + Eq + Hash> Demux<K> {
                 let message = Message::parse(datagram).ok()?;
                 self.users.get(message.username_local()?).copied()
             }
-            Class::Success | Class::Error => self.transactions.get(&header.transaction_id).copied(),
+            // The answers of a TURN server go where its path leads.
+            Class::Success | Class::Error => {
+                let by_id = self.transactions.get(&header.transaction_id);
+                by_id.or_else(|| self.paths.get(&path)).copied()
+            }
             Class::Indication => self.paths.get(&path).copied(),
         }
     }

@@ -1,12 +1,13 @@
 //! What a connection tells, what it discards, and how it ends.
 
 use duologue_dtls::{Connected, Failure, KeyLogLine};
-use duologue_ice::{GatheringState, Path};
+use duologue_ice::{GatheringState, Path, ServerFailure, StreamId, StreamRequest};
 use duologue_rtp::KeyFrameRequest;
 use duologue_rtp::stream::{ReceiverId, SenderId};
 use duologue_sctp::dcep::{ChannelCloseReason, ChannelId};
 use duologue_sdp::Text;
 use duologue_sdp::jsep::{IceCandidate, SignalingState, TransceiverId};
+use std::net::SocketAddr;
 use thiserror::Error;
 
 /// Something that happened on a [`PeerConnection`](crate::PeerConnection). The names are those of the browser's events.
@@ -67,6 +68,21 @@ pub enum Event {
     Ended(TransceiverId),
     /// A candidate to be signalled to the peer, as far as descriptions sent before do not carry it.
     IceCandidate(IceCandidate),
+    /// A STUN or TURN server was of no use.
+    IceCandidateError(ServerFailure),
+    /// A stream is to be opened, to be answered by [`stream_opened`](crate::PeerConnection::stream_opened) or
+    /// [`stream_failed`](crate::PeerConnection::stream_failed).
+    OpenStream(StreamRequest),
+    /// A stream is no longer needed.
+    CloseStream(StreamId),
+    /// A TURN server takes tokens of a third party ([RFC 7635](https://www.rfc-editor.org/rfc/rfc7635)), and there are none for
+    /// it: it waits for [`set_turn_credentials`](crate::PeerConnection::set_turn_credentials).
+    TurnTokenWanted {
+        /// The server's address, as configured.
+        server: SocketAddr,
+        /// The server's name for the authorization server.
+        name: Vec<u8>,
+    },
     /// Gathering has begun, or found all that it will.
     IceGatheringStateChange(GatheringState),
     /// The state of ICE has changed.

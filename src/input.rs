@@ -164,9 +164,18 @@ impl PeerConnection {
         }
     }
 
+    /// Notes a TURN server's path, for the same: its answers are told by nothing else.
+    pub(crate) fn learn_server(&mut self, path: ice::Path) {
+        let known = self.learnt.contains(&path) || self.learnt.len() >= MAX_LEARNT;
+        if !known && self.ice.is_server_path(path) {
+            self.learnt.push(path);
+        }
+    }
+
     pub(crate) fn finish(&mut self, reason: CloseReason) {
         self.phase = Phase::Ended { reason: Some(reason) };
         self.ice.close(self.now);
+        self.pump();
         self.set_state(ConnectionState::Closed);
     }
 

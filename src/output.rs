@@ -94,7 +94,8 @@ impl PeerConnection {
         let event = self.signalling.poll_event().or_else(|| self.events.pop_front());
         let event = event.or_else(|| self.poll_media_event()).or_else(|| self.poll_channel_event());
         let event = event.or_else(|| match &mut self.phase {
-            Phase::Ended { reason } => reason.take().map(Event::Closed),
+            Phase::Ended { reason } if self.ice_closed => reason.take().map(Event::Closed),
+            Phase::Ended { .. } => None,
             Phase::Running | Phase::Closing { .. } => None,
         });
         if event.is_none() {
@@ -130,7 +131,10 @@ impl PeerConnection {
     ) -> Option<Transmit> {
         let now = self.advance(now);
         if matches!(self.phase, Phase::Ended { .. }) {
-            return None;
+            // TURN servers are told that their allocations are not needed any more.
+            let last = self.ice.poll_transmit(now, MAX_LEN, out);
+            self.pump();
+            return last.map(|ice::Transmit { path, len, .. }| single(path, len));
         }
         let transmit = match self.quiet_path(now) {
             Some(path) => self.write_media(now, path, max_datagrams, out),
@@ -161,13 +165,14 @@ impl PeerConnection {
         if self.phase == Phase::Running
             && let Some(ice::Transmit { path, len, .. }) = self.ice.poll_transmit(now, MAX_LEN, out)
         {
+            self.learn_server(path);
             return Some(single(path, len));
         }
-        let path = self.ice.sending_path()?.path();
-        if let Some(len) = self.security.dtls().and_then(|dtls| dtls.poll_transmit(now, MAX_LEN, out)) {
+        let path = self.ice.sending_path()?;
+        if let Some(len) = self.write_handshake(now, &path, out) {
             // A flight's last datagram may be what an event waited for.
             self.pump();
-            return Some(single(path, len));
+            return Some(single(path.path(), len));
         }
         if let Some(batch) = self.write_media(now, path, max_datagrams, out) {
             return Some(batch);
@@ -181,14 +186,20 @@ impl PeerConnection {
             return None;
         };
         dtls.close(now);
-        dtls.poll_transmit(now, MAX_LEN, out).map(|len| single(path, len))
+        self.write_handshake(now, &path, out).map(|len| single(path.path(), len))
+    }
+
+    /// A datagram of DTLS itself.
+    fn write_handshake(&mut self, now: Instant, path: &ice::SendingPath, out: &mut Vec<u8>) -> Option<usize> {
+        let dtls = self.security.dtls()?;
+        framed(&mut self.ice, path, out, |out| dtls.poll_transmit(now, MAX_LEN, out))
     }
 
     /// A batch of RTP packets of one length, the last excepted.
     fn write_media(
         &mut self,
         now: Instant,
-        path: ice::Path,
+        path: ice::SendingPath,
         max_datagrams: NonZeroUsize,
         out: &mut Vec<u8>,
     ) -> Option<Transmit> {
@@ -196,27 +207,28 @@ impl PeerConnection {
             return None;
         }
         let session = &mut self.media.session;
-        let first = session.poll_transmit(now, MAX_LEN, out)?;
-        let mut total = first;
+        let first = framed(&mut self.ice, &path, out, |out| session.poll_transmit(now, MAX_LEN, out))?;
+        let (mut total, room) = (first, first - path.headroom());
         for _ in 1..max_datagrams.get() {
             if !session.has_queued() {
                 break;
             }
-            let Some(len) = session.poll_transmit(now, first, out) else { break };
+            let next = framed(&mut self.ice, &path, out, |out| session.poll_transmit(now, room, out));
+            let Some(len) = next else { break };
             total += len;
             if len < first {
                 break;
             }
         }
         let segment_size = NonZeroUsize::new(first).filter(|_| first < total);
-        Some(Transmit { segment_size, ..single(path, total) })
+        Some(Transmit { segment_size, ..single(path.path(), total) })
     }
 
     /// A batch of SCTP packets, each sealed in place.
     fn write_packets(
         &mut self,
         now: Instant,
-        path: ice::Path,
+        path: ice::SendingPath,
         max_datagrams: NonZeroUsize,
         out: &mut Vec<u8>,
     ) -> Option<Transmit> {
@@ -224,11 +236,13 @@ impl PeerConnection {
             return None;
         }
         let Security::Established { dtls, .. } = &mut self.security else { return None };
-        let full = full_len(self.config.mtu, dtls.overhead());
+        let full = full_len(self.config.mtu, dtls.overhead()) + path.headroom();
         let start = out.len();
         let mut segment_size = None;
         for _ in 0..max_datagrams.get() {
-            let Some(len) = write_packet(dtls, &mut self.channels, now, self.config.mtu, out) else { break };
+            let (channels, mtu) = (&mut self.channels, self.config.mtu);
+            let next = framed(&mut self.ice, &path, out, |out| write_packet(dtls, channels, now, mtu, out));
+            let Some(len) = next else { break };
             let first = *segment_size.get_or_insert(len);
             // Only behind a full datagram is it sure that none is longer than the first.
             if len < first || first < full {
@@ -237,8 +251,25 @@ impl PeerConnection {
         }
         let len = out.len() - start;
         let segment_size = segment_size.filter(|size| *size < len).and_then(NonZeroUsize::new);
-        (len > 0).then_some(Transmit { segment_size, ..single(path, len) })
+        (len > 0).then_some(Transmit { segment_size, ..single(path.path(), len) })
     }
+}
+
+/// Appends a datagram in the framing of its path. What cannot leave any more is lost, as on the network.
+fn framed(
+    ice: &mut ice::Agent,
+    path: &ice::SendingPath,
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> Option<usize>,
+) -> Option<usize> {
+    let start = out.len();
+    out.resize(start + path.headroom(), 0);
+    if write(out).is_none() {
+        out.truncate(start);
+        return None;
+    }
+    ice.seal(path, out, start)?;
+    Some(out.len() - start)
 }
 
 /// The longest datagram that SCTP fills: its packets are multiples of four bytes (RFC 9260, Section 3.2).

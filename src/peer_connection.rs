@@ -53,6 +53,8 @@ pub struct PeerConnection {
     pub(crate) state: ConnectionState,
     pub(crate) events: VecDeque<Event>,
     /// Paths of authenticated STUN since the last poll, for [`Demux`](crate::Demux).
+    /// The ICE agent has nothing to send any more.
+    pub(crate) ice_closed: bool,
     pub(crate) learnt: Vec<ice::Path>,
     /// Whether the user names of our checks have changed since the last poll, for [`Demux`](crate::Demux).
     pub(crate) users_changed: bool,
@@ -119,6 +121,7 @@ impl PeerConnection {
             phase: Phase::Running,
             state: ConnectionState::New,
             events: VecDeque::new(),
+            ice_closed: false,
             learnt: Vec::new(),
             users_changed: false,
             counters: Counters::default(),
@@ -142,6 +145,48 @@ impl PeerConnection {
     pub fn remove_interface(&mut self, now: Instant, id: ice::InterfaceId) {
         let now = self.wake(now);
         self.ice.remove_interface(now, id);
+        self.pump();
+    }
+
+    /// Takes other servers, and another policy for candidates: they count from the next ICE restart on (W3C,
+    /// `setConfiguration`).
+    pub fn set_configuration(&mut self, now: Instant, ice: Arc<ice::Config>) {
+        let now = self.wake(now);
+        self.ice.set_config(now, ice);
+        self.pump();
+    }
+
+    /// Gives the credentials for a TURN server that has asked for a token, or a token that takes the place of one about to
+    /// expire.
+    pub fn set_turn_credentials(
+        &mut self,
+        now: Instant,
+        server: SocketAddr,
+        credentials: &duologue_stun::auth::Credentials,
+    ) {
+        let now = self.wake(now);
+        self.ice.set_turn_credentials(now, server, credentials);
+        self.pump();
+    }
+
+    /// A stream that was asked for is open, with TLS its handshake done; `local` is the address it is bound to.
+    pub fn stream_opened(&mut self, now: Instant, id: ice::StreamId, local: SocketAddr) {
+        let now = self.wake(now);
+        self.ice.stream_opened(now, id, local);
+        self.pump();
+    }
+
+    /// A stream that was asked for could not be opened.
+    pub fn stream_failed(&mut self, now: Instant, id: ice::StreamId) {
+        let now = self.wake(now);
+        self.ice.stream_failed(now, id);
+        self.pump();
+    }
+
+    /// A stream has been closed by the other end, or has broken.
+    pub fn stream_closed(&mut self, now: Instant, id: ice::StreamId) {
+        let now = self.wake(now);
+        self.ice.stream_closed(now, id);
         self.pump();
     }
 

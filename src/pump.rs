@@ -44,6 +44,15 @@ impl PeerConnection {
                 }
                 ice::Event::SourceQualified { source, .. } => self.early.qualify(source),
                 ice::Event::SelectedPairChanged(_) => self.path_changed(),
+                ice::Event::CandidateError(failure) => {
+                    self.events.push_back(Event::IceCandidateError(failure))
+                }
+                ice::Event::OpenStream(request) => self.events.push_back(Event::OpenStream(request)),
+                ice::Event::CloseStream(id) => self.events.push_back(Event::CloseStream(id)),
+                ice::Event::TokenWanted { server, name } => {
+                    self.events.push_back(Event::TurnTokenWanted { server, name });
+                }
+                ice::Event::Closed => self.ice_closed = true,
                 ice::Event::PreviousSessionEnded => self.users_changed = true,
                 ice::Event::StateChanged(state) => {
                     let works = matches!(state, ice::State::Connected | ice::State::Completed);

@@ -17,7 +17,7 @@ pub(crate) struct Quiet {
 #[derive(Debug, Clone, Copy)]
 struct Sending {
     /// Where media goes.
-    path: ice::Path,
+    path: ice::SendingPath,
     /// When they want to be woken.
     deadline: Option<Instant>,
 }
@@ -30,9 +30,9 @@ impl PeerConnection {
     }
 
     /// Where media goes, when nothing else has anything to send before it.
-    pub(crate) fn quiet_path(&self, now: Instant) -> Option<ice::Path> {
+    pub(crate) fn quiet_path(&self, now: Instant) -> Option<ice::SendingPath> {
         let Sending { path, deadline } = self.quiet.sending?;
-        debug_assert_eq!(self.ice.sending_path().map(|path| path.path()), Some(path));
+        debug_assert_eq!(self.ice.sending_path(), Some(path));
         deadline.is_none_or(|deadline| deadline > now).then_some(path)
     }
 
@@ -61,7 +61,7 @@ impl PeerConnection {
     pub(crate) fn nothing_sent(&mut self) {
         if let (Phase::Running, Some(path)) = (self.phase, self.ice.sending_path()) {
             let deadline = self.deadline_beside_media();
-            self.quiet.sending = Some(Sending { path: path.path(), deadline });
+            self.quiet.sending = Some(Sending { path, deadline });
         }
     }
 

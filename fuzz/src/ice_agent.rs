@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use arbitrary::{Arbitrary, Unstructured};
 use duologue_ice::{Agent, Candidate, Config, Credentials, InterfaceId, Path, Role, State};
-use duologue_stun::crypto::{HmacKey, HmacProvider};
+use duologue_stun::crypto::{HmacKey, HmacProvider, HmacSha256Key, LongTermProvider};
 
 #[derive(Debug)]
 struct Null;
@@ -28,6 +28,30 @@ impl HmacKey for Null {
 
     fn verify(&self, _header: &[u8], _body: &[u8], tag: &[u8; 20]) -> bool {
         *tag == [0; 20]
+    }
+}
+
+impl LongTermProvider for Null {
+    fn key_sha256(&self, _secret: &[u8]) -> Box<dyn HmacSha256Key> {
+        Box::new(Self)
+    }
+
+    fn md5(&self, _parts: &[&[u8]]) -> [u8; 16] {
+        [0; 16]
+    }
+
+    fn sha256(&self, _parts: &[&[u8]]) -> [u8; 32] {
+        [0; 32]
+    }
+}
+
+impl HmacSha256Key for Null {
+    fn sign(&self, _header: &[u8], _body: &[u8]) -> [u8; 32] {
+        [0; 32]
+    }
+
+    fn verify(&self, _header: &[u8], _body: &[u8], tag: &[u8; 32]) -> bool {
+        *tag == [0; 32]
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use duologue_stun::canonical;
 use rand_core::Rng;
 
-use crate::base::Base;
+use crate::base::{Base, BaseKind};
 use crate::candidate::{is_usable, local_preference};
 use crate::config::Config;
 use crate::credentials::Credentials;
@@ -169,6 +169,16 @@ impl Agent {
         self.settle(now);
     }
 
+    /// Takes another configuration (the W3C's `setConfiguration`). Servers and policy count from the next gathering on, which
+    /// [`Self::restart`] begins; whether the agent is lite stays as it was.
+    pub fn set_config(&mut self, now: Instant, config: Arc<Config>) {
+        let now = self.advance(now);
+        let lite = self.shared.config.lite;
+        self.shared.config =
+            if config.lite == lite { config } else { Arc::new(Config { lite, ..Config::clone(&config) }) };
+        self.settle(now);
+    }
+
     /// Adds an address to send from: a host candidate, and the base of server-reflexive ones. Loopback is an address like
     /// others, paired with loopback alone.
     ///
@@ -194,14 +204,12 @@ impl Agent {
             return Err(InterfaceError::Limit);
         }
         let (id, index) = self.shared.next_interface_id();
-        let base = Base {
-            id: self.shared.next_base_id(),
-            interface: id,
-            address,
-            preference: local_preference(address.ip(), index),
-        };
-        self.shared.interfaces.push(Interface::new(&base, &self.shared.config));
-        self.add_base(base);
+        let preference = local_preference(address.ip(), index);
+        let host = self.shared.next_base_id();
+        self.shared.interfaces.push(Interface::new(id, address, host, preference, &self.shared.config));
+        let kind = BaseKind::Host;
+        self.add_base(Base { id: host, interface: id, kind, address, preference, related: None });
+        self.shared.add_relays(id);
         self.settle(now);
         Ok(id)
     }
@@ -212,6 +220,7 @@ impl Agent {
         if self.is_closed() {
             return;
         }
+        self.remove_relays(now, id);
         self.shared.interfaces.retain(|interface| interface.id != id);
         while let Some(base) = self.shared.bases.iter().find(|base| base.interface == id) {
             self.remove_base(now, base.id);
@@ -267,24 +276,17 @@ impl Agent {
         datagram: &'d mut [u8],
     ) -> Result<Received<'d>, Discard> {
         let now = self.advance(now);
-        let outcome = self.receive(now, path.canonical(), datagram);
-        match outcome {
-            Ok(Some((source, qualified))) => {
-                if qualified {
-                    self.shared.stats.payload_datagrams_received += 1;
-                    self.shared.stats.payload_bytes_received += datagram.len() as u64;
-                }
-                Ok(Received::Payload { source, qualified, bytes: datagram })
+        let received = self.receive(now, path.canonical(), datagram);
+        match &received {
+            Ok(Received::Payload { qualified: true, bytes, .. }) => {
+                self.shared.stats.payload_datagrams_received += 1;
+                self.shared.stats.payload_bytes_received += bytes.len() as u64;
             }
-            Ok(None) => {
-                self.settle(now);
-                Ok(Received::Consumed)
-            }
-            Err(reason) => {
-                self.shared.stats.count(reason);
-                Err(reason)
-            }
+            Ok(Received::Payload { .. }) => {}
+            Ok(Received::Consumed) => self.settle(now),
+            Err(reason) => self.shared.stats.count(*reason),
         }
+        received
     }
 
     /// A deadline has come. Calling early does nothing.
@@ -298,6 +300,7 @@ impl Agent {
                     Timer::Transaction => self.on_transactions_due(now),
                     Timer::Binding => self.shared.on_bindings_due(now),
                     Timer::Retirement => self.retire_previous(),
+                    Timer::Relay => self.on_relays_due(now),
                     // `settle` does what these wait for, or they are the sessions'.
                     Timer::Pacing | Timer::Nomination | Timer::Consent | Timer::Silence | Timer::Patience => {
                     }
@@ -347,7 +350,17 @@ impl Agent {
     #[must_use]
     pub fn sending_path(&self) -> Option<SendingPath> {
         let pair = self.selected_pair()?;
-        Some(SendingPath { path: pair.path(), pair: pair.id })
+        let source = pair.source();
+        let headroom = if pair.is_framed { self.shared.headroom(source) } else { 0 };
+        Some(SendingPath { path: pair.path, pair: pair.id, source, headroom })
+    }
+
+    /// Frames a datagram for a sending path: what stands in `out` from `start` on, its first
+    /// [`SendingPath::headroom`] bytes excepted, is the payload. Says where it goes. `None` when the path has gone in the
+    /// meantime; `out` is cut off at `start` then.
+    #[must_use]
+    pub fn seal(&mut self, path: &SendingPath, out: &mut Vec<u8>, start: usize) -> Option<Path> {
+        if path.headroom == 0 { Some(path.path) } else { self.shared.seal(path.source, out, start) }
     }
 
     /// The smoothed round-trip time of the sending path, once measured.
@@ -382,9 +395,10 @@ impl Agent {
 
     /// Ends the agent: nothing is sent any more, and [`Event::Closed`] is the last event.
     pub fn close(&mut self, now: Instant) {
-        self.advance(now);
+        let now = self.advance(now);
         if !self.is_closed() {
             self.stop(State::Closed);
+            self.close_relays(now);
         }
     }
 }
@@ -441,7 +455,11 @@ impl Agent {
     /// Brings everything into line after an input.
     pub(crate) fn settle(&mut self, now: Instant) {
         self.told.dirty = true;
+        self.serve_relays(now);
         if self.is_over() {
+            if !self.is_closed() {
+                self.timers.set(Timer::Relay, self.shared.next_relay_timeout());
+            }
             return;
         }
         self.each_session(|session, shared| session.checklist.rank(shared.role));
@@ -475,6 +493,7 @@ impl Agent {
         self.timers.set(Timer::Pacing, self.next_pace());
         self.timers.set(Timer::Transaction, self.shared.requests.next_deadline());
         let nominated = self.session.has_nominated(&self.shared);
+        self.timers.set(Timer::Relay, self.shared.next_relay_timeout());
         self.timers.set(Timer::Binding, self.shared.next_binding(now).filter(|_| !nominated));
         self.each_session(|session, shared| session.set_timers(shared, now));
     }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::grammar::{Candidate, CandidateAddress, CandidateKind};
-use crate::path::BaseId;
+use crate::path::{BaseId, Transport};
 
 /// What kinds of candidates a pair's ends are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,7 +59,24 @@ pub(crate) fn local_preference(address: IpAddr, index: u32) -> u16 {
     class - turn - u16::from(address.is_ipv4())
 }
 
-/// A host or server-reflexive candidate of ours.
+/// How much a relayed address is liked: less when TCP or TLS lies between us and the server, and the later the server
+/// stands in the configuration.
+pub(crate) fn relayed_preference(
+    interface: u16,
+    relayed: IpAddr,
+    transport: Transport,
+    server: usize,
+) -> u16 {
+    let detour = match transport {
+        Transport::Udp => 0,
+        Transport::Tcp => 0x400,
+        Transport::Tls => 0x500,
+    };
+    let later = u16::try_from(server).unwrap_or(u16::MAX).saturating_mul(0x20).min(0xe0);
+    (interface | 1).saturating_sub(detour + later + u16::from(relayed.is_ipv4()))
+}
+
+/// A candidate of ours.
 #[derive(Debug)]
 pub(crate) struct LocalCandidate {
     pub(crate) base: BaseId,
@@ -96,15 +113,22 @@ pub(crate) struct RemoteCandidate {
     pub(crate) priority: u32,
 }
 
+/// The server that a candidate was found by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Server {
+    pub(crate) ip: IpAddr,
+    pub(crate) transport: Transport,
+}
+
 /// Numbers for our foundations, the same for the same thing.
 #[derive(Debug, Default)]
 pub(crate) struct Foundations {
-    known: Vec<(Kind, IpAddr, Option<IpAddr>)>,
+    known: Vec<(Kind, IpAddr, Option<Server>)>,
 }
 
 impl Foundations {
-    /// RFC 8445, Section 5.1.1.3: equal for equal kind, base address and server.
-    pub(crate) fn number(&mut self, kind: Kind, base: IpAddr, server: Option<IpAddr>) -> u32 {
+    /// RFC 8445, Section 5.1.1.3: equal for equal kind, base address and server, reached in the same way.
+    pub(crate) fn number(&mut self, kind: Kind, base: IpAddr, server: Option<Server>) -> u32 {
         let key = (kind, base, server);
         let index = self.known.iter().position(|other| *other == key).unwrap_or_else(|| {
             self.known.push(key);

@@ -58,7 +58,7 @@ impl Agent {
         let mut previous = previous.as_deref_mut();
         let started = session.start_triggered(shared)
             || previous.as_deref_mut().is_some_and(|session| session.start_triggered(shared))
-            || shared.start_query()
+            || shared.start_query(now)
             || session.start_ordinary(shared)
             || previous.is_some_and(|session| session.start_ordinary(shared));
         if started {
@@ -69,14 +69,19 @@ impl Agent {
     }
 
     pub(crate) fn write_next(&mut self, now: Instant, max_len: usize, out: &mut Vec<u8>) -> Option<Transmit> {
+        // What permits the peers of relayed pairs leaves before their checks.
+        if let Some(transmit) = self.write_relays(now, max_len, out) {
+            return Some(transmit);
+        }
         loop {
             let outgoing = self.shared.requests.next_outgoing()?;
             let start = out.len();
-            let Some((to, Ok(len))) = self.write(&outgoing, out) else { continue };
-            let Some(path) = self.shared.route(to) else {
+            let Some(to) = self.write(&outgoing, out) else {
                 out.truncate(start);
                 continue;
             };
+            let Some(path) = self.shared.seal(to, out, start) else { continue };
+            let len = out.len() - start;
             if len > max_len {
                 out.truncate(start);
                 self.shared.requests.put_back(outgoing);
@@ -89,17 +94,21 @@ impl Agent {
         }
     }
 
-    fn write(&self, outgoing: &Outgoing, out: &mut Vec<u8>) -> Option<(SourceId, Result<usize, WriteError>)> {
-        match outgoing {
+    /// Appends a message behind the headroom of where it goes.
+    fn write(&self, outgoing: &Outgoing, out: &mut Vec<u8>) -> Option<SourceId> {
+        let (to, written) = match outgoing {
             Outgoing::Response(response) => {
                 let session = self.session_by_id(response.session)?;
-                Some((response.to, session.write_response(response, out)))
+                out.resize(out.len() + self.shared.headroom(response.to), 0);
+                (response.to, session.write_response(response, out))
             }
             Outgoing::Request(id) => {
                 let request = self.shared.requests.get(*id).filter(|request| request.cancelled.is_none())?;
-                Some((request.to, self.write_request(request, out)?))
+                out.resize(out.len() + self.shared.headroom(request.to), 0);
+                (request.to, self.write_request(request, out)?)
             }
-        }
+        };
+        written.is_ok().then_some(to)
     }
 
     fn on_written(&mut self, now: Instant, outgoing: &Outgoing) {
@@ -267,6 +276,10 @@ impl Session {
         let retransmission = shared.retransmission();
         let role = shared.role;
         let Some(pair) = self.checklist.get_mut(pair) else { return false };
+        if !shared.admit(pair.source()) {
+            pair.fail();
+            return false;
+        }
         let retransmission = match kind {
             CheckKind::Connectivity | CheckKind::Nomination => {
                 Retransmission { count: CHECKS, longest_wait: LONGEST_WAIT, last_wait: 4, ..retransmission }

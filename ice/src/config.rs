@@ -1,16 +1,19 @@
 //! What an agent is told at its start.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use duologue_stun::crypto::HmacProvider;
+use duologue_stun::auth::Credentials;
+use duologue_stun::crypto::LongTermProvider;
+
+use crate::path::Transport;
 
 /// An agent's configuration. Make one by [`Self::new`] or `default()` and change its fields.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Config {
-    /// Computes MESSAGE-INTEGRITY.
-    pub crypto: &'static dyn HmacProvider,
+    /// Computes MESSAGE-INTEGRITY, and the keys for TURN servers.
+    pub crypto: &'static dyn LongTermProvider,
     /// Whether the agent is lite: it answers checks and sends none ([RFC 8445, Section 2.5]). Default `false`.
     ///
     /// [RFC 8445, Section 2.5]: https://www.rfc-editor.org/rfc/rfc8445#section-2.5
@@ -18,6 +21,11 @@ pub struct Config {
     /// STUN servers that each interface of their family asks for its server-reflexive address; the first
     /// [`Self::MAX_STUN_SERVERS`] are used. Default none.
     pub stun_servers: Vec<SocketAddr>,
+    /// TURN servers that each interface of their family asks for a relayed address; the first [`Self::MAX_TURN_SERVERS`] are
+    /// used, earlier ones before later ones and those over UDP before others. Default none.
+    pub turn_servers: Vec<TurnServer>,
+    /// Which candidates are made and told. Default [`CandidatePolicy::All`].
+    pub policy: CandidatePolicy,
     /// Ta, the time between two new checks once the first [`Self::fast_checks`] have left; at least 5 ms.
     /// Default 50 ms ([RFC 8445, Section 14.2]).
     ///
@@ -58,17 +66,82 @@ pub struct Config {
     pub max_interfaces: u16,
 }
 
+/// A TURN server. Resolving its name is the embedder's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TurnServer {
+    /// Its address.
+    pub address: SocketAddr,
+    /// How it is reached. Default [`Transport::Udp`].
+    pub transport: Transport,
+    /// With TLS the name that its certificate has to have; `None`: its address. Default `None`.
+    pub server_name: Option<String>,
+    /// User name and password, or a token. Default none.
+    pub credentials: Option<Credentials>,
+}
+
+impl TurnServer {
+    /// A server over UDP.
+    #[must_use]
+    pub const fn udp(address: SocketAddr, credentials: Option<Credentials>) -> Self {
+        Self { address, transport: Transport::Udp, server_name: None, credentials }
+    }
+
+    /// A server over TCP.
+    #[must_use]
+    pub const fn tcp(address: SocketAddr, credentials: Option<Credentials>) -> Self {
+        Self { address, transport: Transport::Tcp, server_name: None, credentials }
+    }
+
+    /// A server over TLS, whose certificate has to have a name.
+    #[must_use]
+    pub const fn tls(address: SocketAddr, server_name: String, credentials: Option<Credentials>) -> Self {
+        Self { address, transport: Transport::Tls, server_name: Some(server_name), credentials }
+    }
+}
+
+/// Which candidates an agent makes and tells (the W3C's `iceTransportPolicy`, and the modes of [RFC 8828]).
+///
+/// [RFC 8828]: https://www.rfc-editor.org/rfc/rfc8828#section-5.2
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum CandidatePolicy {
+    /// All there are.
+    #[default]
+    All,
+    /// Relayed ones alone: nothing goes to the peer but by a TURN server, and nothing is taken from it on another way.
+    Relay,
+    /// All but host candidates, and no related address: the peer learns our local addresses only by checks that come from
+    /// them unchanged.
+    NoHost,
+}
+
+impl CandidatePolicy {
+    /// The related address that may be told of a candidate.
+    pub(crate) fn disclosed(self, related: SocketAddr) -> SocketAddr {
+        match (self, related) {
+            (Self::All, _) => related,
+            // RFC 8839, Section 5.1: 0.0.0.0 or "::" and port 9 in its place.
+            (_, SocketAddr::V4(_)) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 9)),
+            (_, SocketAddr::V6(_)) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 9)),
+        }
+    }
+}
+
 impl Config {
     /// How many of [`Self::stun_servers`] are used.
     pub const MAX_STUN_SERVERS: usize = 8;
+    /// How many of [`Self::turn_servers`] are used.
+    pub const MAX_TURN_SERVERS: usize = 8;
 
-    /// The defaults, with a provider of HMAC-SHA1.
+    /// The defaults, with a provider of cryptography.
     #[must_use]
-    pub const fn new(crypto: &'static dyn HmacProvider) -> Self {
+    pub const fn new(crypto: &'static dyn LongTermProvider) -> Self {
         Self {
             crypto,
             lite: false,
             stun_servers: Vec::new(),
+            turn_servers: Vec::new(),
+            policy: CandidatePolicy::All,
             pacing: Duration::from_millis(50),
             fast_checks: 10,
             rto: Duration::from_millis(500),

@@ -2,9 +2,12 @@
 
 use std::net::SocketAddr;
 
+use duologue_stun::turn;
+
 use crate::grammar::Candidate;
-use crate::path::{PairId, Path, SourceId};
+use crate::path::{PairId, Path, SourceId, Transport};
 use crate::role::Role;
+use crate::stream::{StreamId, StreamRequest};
 
 /// Something the embedder should know. Events are kept as flags: what has not been polled is coalesced, so that a state
 /// left before it was polled is not told.
@@ -13,6 +16,22 @@ use crate::role::Role;
 pub enum Event {
     /// A candidate to be signalled to the peer.
     LocalCandidate(Candidate),
+    /// A server is of no use to an interface (the W3C's `icecandidateerror`).
+    CandidateError(ServerFailure),
+    /// A stream is to be opened.
+    OpenStream(StreamRequest),
+    /// A stream is no longer needed, opened or not; nothing follows on it.
+    CloseStream(StreamId),
+    /// A TURN server takes tokens of a third party ([RFC 7635]), and there are no credentials for it: it waits for
+    /// [`crate::Agent::set_turn_credentials`].
+    ///
+    /// [RFC 7635]: https://www.rfc-editor.org/rfc/rfc7635
+    TokenWanted {
+        /// The server's address, as configured.
+        server: SocketAddr,
+        /// The server's name for the authorization server.
+        name: Vec<u8>,
+    },
     /// Gathering has begun, also anew with a restart, or has found all that it will.
     GatheringStateChanged(GatheringState),
     /// A source of payload has become trustworthy, and its path belongs to this agent.
@@ -70,6 +89,52 @@ pub enum FailureReason {
     ConsentLost,
 }
 
+/// A STUN or TURN server that was of no use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerFailure {
+    /// The address that it was asked from.
+    pub local: SocketAddr,
+    /// The server.
+    pub server: SocketAddr,
+    /// How it was reached.
+    pub transport: Transport,
+    /// What happened.
+    pub error: ServerError,
+}
+
+/// Why a server was of no use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum ServerError {
+    /// A STUN server has not answered.
+    #[error("the STUN server has not answered")]
+    Silent,
+    /// A STUN server's answer tells no address.
+    #[error("the STUN server's answer tells no address")]
+    NoAddress,
+    /// The stream to it could not be opened, or has been closed.
+    #[error("there is no stream to the server")]
+    Stream,
+    /// The TURN client cannot go on.
+    #[error(transparent)]
+    Turn(turn::Failure),
+}
+
+impl ServerError {
+    /// The STUN error code, or 701 when the server could not be reached or has not answered, as the W3C's `errorCode` has
+    /// it.
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::Silent | Self::NoAddress | Self::Stream => 701,
+            Self::Turn(failure) => match failure.code() {
+                Some(code) => code.get(),
+                None => 701,
+            },
+        }
+    }
+}
+
 /// The state of gathering, as `RTCIceGathererState` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GatheringState {
@@ -103,6 +168,10 @@ pub enum Discard {
     WrongSource,
     /// A request that has come before, from another address.
     Replayed,
+    /// All is to be relayed ([`crate::CandidatePolicy::Relay`]), and it was not.
+    Policy,
+    /// A TURN server has sent it, and its client had no use for it.
+    Relay,
     /// A bound was reached: pairs, remote candidates or answers waiting to be sent.
     Limit,
     /// The agent has failed, or the peer's credentials are needed and not known.

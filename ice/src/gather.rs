@@ -1,17 +1,17 @@
 //! Interfaces and their server-reflexive candidates (RFC 8445, Section 5.1.1.2).
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use duologue_stun::{Message, Retransmission, Transaction, canonical, mapped_address};
 
 use crate::agent::{Agent, without_scope};
-use crate::base::Base;
-use crate::candidate::{Kind, LocalCandidate, can_pair, is_usable, priority};
+use crate::candidate::{Kind, LocalCandidate, Server, can_pair, is_usable, priority};
 use crate::check::MIN_PACING;
-use crate::config::Config;
+use crate::config::{CandidatePolicy, Config};
 use crate::event::{Discard, GatheringState};
-use crate::path::{BaseId, InterfaceId, SourceId};
+use crate::path::{BaseId, InterfaceId, SourceId, Transport};
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::transaction::{Purpose, Request};
@@ -29,13 +29,15 @@ const LONGEST_QUERY_WAIT: Duration = Duration::from_secs(1);
 pub(crate) struct Interface {
     pub(crate) id: InterfaceId,
     pub(crate) address: SocketAddr,
+    pub(crate) preference: u16,
+    /// That of its host candidate, and of those that STUN servers show.
     base: BaseId,
-    servers: Vec<Server>,
+    servers: Vec<StunServer>,
 }
 
 /// A STUN server as one interface sees it.
 #[derive(Debug)]
-struct Server {
+struct StunServer {
     address: SocketAddr,
     query: Query,
 }
@@ -53,14 +55,26 @@ enum Query {
 }
 
 impl Interface {
-    pub(crate) fn new(base: &Base, config: &Config) -> Self {
-        let Base { id: base, interface: id, address, .. } = *base;
+    pub(crate) fn new(
+        id: InterfaceId,
+        address: SocketAddr,
+        base: BaseId,
+        preference: u16,
+        config: &Config,
+    ) -> Self {
+        let mut interface = Self { id, address, preference, base, servers: Vec::new() };
+        interface.ask_all(config);
+        interface
+    }
+
+    /// Every server is to be asked, whatever has come of it before.
+    fn ask_all(&mut self, config: &Config) {
+        let address = self.address;
         let servers = config.stun_servers.iter().take(Config::MAX_STUN_SERVERS).copied().map(canonical);
         let usable = servers.filter(|server| is_usable(*server) && can_pair(address.ip(), server.ip()));
         // RFC 8445, Section 5.1: lite agents gather host candidates alone.
-        let wanted = usable.filter(|_| !config.lite);
-        let servers = wanted.map(|address| Server { address, query: Query::Due }).collect();
-        Self { id, address, base, servers }
+        let wanted = usable.filter(|_| !config.lite && config.policy != CandidatePolicy::Relay);
+        self.servers = wanted.map(|address| StunServer { address, query: Query::Due }).collect();
     }
 
     /// Whether a datagram's local address is this interface; its scope does not matter.
@@ -77,7 +91,7 @@ impl Agent {
     /// The state of gathering over all interfaces.
     #[must_use]
     pub fn gathering(&self) -> GatheringState {
-        match self.shared.interfaces.iter().any(Interface::is_gathering) {
+        match self.shared.interfaces.iter().any(Interface::is_gathering) || self.shared.is_allocating() {
             true => GatheringState::Gathering,
             false if self.shared.interfaces.is_empty() && self.told.gathering == GatheringState::New => {
                 GatheringState::New
@@ -109,8 +123,11 @@ impl Agent {
 impl Shared {
     /// Asks every server again, whatever has come of it before.
     pub(crate) fn gather_anew(&mut self) {
-        let servers = self.interfaces.iter_mut().flat_map(|interface| &mut interface.servers);
-        servers.for_each(|server| server.query = Query::Due);
+        let config = Arc::clone(&self.config);
+        self.interfaces.iter_mut().for_each(|interface| interface.ask_all(&config));
+        for interface in self.interfaces.iter().map(|interface| interface.id).collect::<Vec<_>>() {
+            self.add_relays(interface);
+        }
     }
 
     /// Whoever has not answered is not waited for.
@@ -125,24 +142,24 @@ impl Shared {
             .iter()
             .flat_map(|interface| &interface.servers)
             .any(|server| server.query == Query::Due)
+            || self.has_relay_due()
     }
 
     /// Asks the next server that has not been asked.
-    pub(crate) fn start_query(&mut self) -> bool {
+    pub(crate) fn start_query(&mut self, now: Instant) -> bool {
         let due = self.interfaces.iter_mut().find_map(|interface| {
             let (index, server) =
                 interface.servers.iter_mut().enumerate().find(|(_, server)| server.query == Query::Due)?;
             server.query = Query::Asked { first: true };
             Some((interface.id, index))
         });
-        due.is_some_and(|(interface, server)| {
-            let asked = self.ask(interface, server);
-            if !asked {
-                // It waits for room in the table.
-                self.set_query(interface, server, Query::Due);
-            }
-            asked
-        })
+        let Some((interface, server)) = due else { return self.start_relay(now) };
+        let asked = self.ask(interface, server);
+        if !asked {
+            // It waits for room in the table.
+            self.set_query(interface, server, Query::Due);
+        }
+        asked
     }
 
     fn ask(&mut self, interface: InterfaceId, server: usize) -> bool {
@@ -205,7 +222,7 @@ impl Shared {
 }
 
 impl Session {
-    fn add_reflexive(
+    pub(crate) fn add_reflexive(
         &mut self,
         shared: &mut Shared,
         interface: InterfaceId,
@@ -221,12 +238,16 @@ impl Session {
         if self.candidates.iter().any(known) || of_base.count() > Config::MAX_STUN_SERVERS {
             return;
         }
-        let foundation = shared.foundations.number(Kind::ServerReflexive, address.ip(), Some(server.ip()));
+        let foundation = shared.foundations.number(
+            Kind::ServerReflexive,
+            address.ip(),
+            Some(Server { ip: server.ip(), transport: Transport::Udp }),
+        );
         self.candidates.push(LocalCandidate {
             base: id,
             kind: Kind::ServerReflexive,
             address: mapped,
-            related: Some(address),
+            related: Some(self.policy.disclosed(address)),
             priority: priority(Kind::ServerReflexive, preference),
             foundation,
             announced: false,

@@ -70,7 +70,8 @@
 //!
 //! # RFC checklist
 //!
-//! - RFC 8445, Section 5.1: host and server-reflexive candidates, priorities, foundations. Relayed ones: not built.
+//! - RFC 8445, Section 5.1: host, server-reflexive and relayed candidates, priorities, foundations; RFC 8656 for
+//!   the latter, over UDP, TCP and TLS.
 //! - Section 6.1: roles, pairs, pruning, states, pacing. One checklist with one component.
 //! - Section 7.2 and 7.3: checks, peer-reflexive candidates, triggered checks, role conflicts.
 //! - Section 8: regular nomination; a controlled agent follows any nomination, aggressive ones too, by priority.
@@ -106,6 +107,7 @@ pub mod grammar;
 mod nomination;
 mod pair;
 mod path;
+mod relay;
 mod remote;
 mod restart;
 mod role;
@@ -113,18 +115,20 @@ mod server;
 mod session;
 mod shared;
 mod state;
+mod stream;
 mod timer;
 mod transaction;
 
 pub use agent::Agent;
 pub use candidate::Kind;
-pub use config::Config;
+pub use config::{CandidatePolicy, Config, TurnServer};
 pub use credentials::Credentials;
 pub use event::{
     CredentialsError, Discard, Event, FailureReason, GatheringState, InterfaceError, RemoteCredentialsError,
-    State, Stats, TransactionReport,
+    ServerError, ServerFailure, State, Stats, TransactionReport,
 };
 pub use grammar::Candidate;
 pub use pair::{PairPhase, PairStats};
 pub use path::{InterfaceId, PairId, Path, Received, SendingPath, SourceId, Transmit, Transport};
 pub use role::Role;
+pub use stream::{StreamId, StreamRequest};

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::candidate::Kind;
-use crate::path::{BaseId, PairId, Path, SourceId, Transport};
+use crate::path::{BaseId, PairId, Path, SourceId};
 use crate::role::Role;
 
 /// A pair with all that is known of it.
@@ -17,7 +17,12 @@ pub(crate) struct Pair {
     pub(crate) id: PairId,
     pub(crate) base: BaseId,
     pub(crate) local: SocketAddr,
+    pub(crate) local_kind: Kind,
     pub(crate) remote: SocketAddr,
+    /// As on the wire.
+    pub(crate) path: Path,
+    /// Whether datagrams of the path are framed, and not the peer's as they stand.
+    pub(crate) is_framed: bool,
     pub(crate) local_priority: u32,
     pub(crate) remote_priority: u32,
     pub(crate) remote_kind: Kind,
@@ -95,10 +100,6 @@ impl Pair {
         matches!(self.state, PairState::Waiting | PairState::InProgress)
     }
 
-    pub(crate) const fn path(&self) -> Path {
-        Path { local: self.local, remote: self.remote, transport: Transport::Udp }
-    }
-
     pub(crate) const fn source(&self) -> SourceId {
         SourceId { base: self.base, remote: self.remote }
     }
@@ -123,6 +124,13 @@ impl Pair {
         });
     }
 
+    /// A check has failed for good, unless another has succeeded.
+    pub(crate) fn fail(&mut self) {
+        if !self.is_valid() {
+            self.state = PairState::Failed;
+        }
+    }
+
     pub(crate) fn is_alive(&self, now: Instant, silence: Duration) -> bool {
         match self.state {
             PairState::Succeeded(Consent::Assumed) => true,
@@ -140,7 +148,10 @@ impl Pair {
         let counters = self.counters;
         PairStats {
             id: self.id,
-            path: self.path(),
+            path: self.path,
+            local: self.local,
+            remote: self.remote,
+            local_kind: self.local_kind,
             remote_kind: self.remote_kind,
             mapped: self.mapped,
             priority: self.priority,
@@ -179,8 +190,15 @@ pub enum PairPhase {
 pub struct PairStats {
     /// Its identifier.
     pub id: PairId,
-    /// Its addresses.
+    /// Its addresses as on the wire.
     pub path: Path,
+    /// The local candidate's base: our own address, or the relayed one.
+    pub local: SocketAddr,
+    /// What kind of candidate its local end is: host, which stands for the server-reflexive ones of that base too, or
+    /// relayed.
+    pub local_kind: Kind,
+    /// The peer's address.
+    pub remote: SocketAddr,
     /// What kind of candidate its remote end is.
     pub remote_kind: Kind,
     /// Our address as the peer sees it on this path, once the peer has answered.

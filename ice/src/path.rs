@@ -10,14 +10,18 @@ use duologue_stun::canonical;
 pub enum Transport {
     /// UDP.
     Udp,
+    /// TCP: a stream that the embedder has opened or accepted.
+    Tcp,
+    /// TLS over TCP, to a server.
+    Tls,
 }
 
 /// The two ends of a datagram as on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Path {
-    /// The address of one of the agent's interfaces.
+    /// The address of one of the agent's interfaces, or that of a stream's near end.
     pub local: SocketAddr,
-    /// The other end.
+    /// The other end: the TURN server's when it relays.
     pub remote: SocketAddr,
     /// How the datagram travels.
     pub transport: Transport,
@@ -85,10 +89,24 @@ pub struct Transmit {
 }
 
 /// The path on which payload leaves, consent being given.
+///
+/// What leaves is written behind [`Self::headroom`] bytes and then sealed:
+///
+/// ```
+/// # fn send(agent: &mut duologue_ice::Agent, payload: &[u8], out: &mut Vec<u8>) -> Option<duologue_ice::Path> {
+/// let path = agent.sending_path()?;
+/// let start = out.len();
+/// out.resize(start + path.headroom(), 0);
+/// out.extend_from_slice(payload);
+/// agent.seal(&path, out, start) // the datagram is `out[start..]`
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SendingPath {
     pub(crate) path: Path,
     pub(crate) pair: PairId,
+    pub(crate) source: SourceId,
+    pub(crate) headroom: usize,
 }
 
 impl SendingPath {
@@ -104,12 +122,10 @@ impl SendingPath {
         self.pair
     }
 
-    /// How many bytes of framing stand before a payload on this path. A direct path has none.
+    /// How many bytes of framing stand before a payload on this path: none on a direct one, 4 or at most 48 on one by a
+    /// TURN server.
     #[must_use]
     pub const fn headroom(&self) -> usize {
-        0
+        self.headroom
     }
-
-    /// Writes the framing into the first [`Self::headroom`] bytes of a datagram, in place.
-    pub const fn seal(&self, _datagram: &mut [u8]) {}
 }

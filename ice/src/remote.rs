@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use duologue_stun::canonical;
 
 use crate::agent::without_scope;
-use crate::base::Base;
+use crate::base::{Base, BaseKind};
 use crate::candidate::{Kind, RemoteCandidate, can_pair, is_usable};
 use crate::grammar::{Candidate, Protocol};
 use crate::pair::{Pair, PairCounters, PairState};
-use crate::path::{BaseId, PairId};
+use crate::path::{BaseId, PairId, Path, SourceId};
 use crate::role::Role;
 use crate::session::Session;
 use crate::shared::Shared;
@@ -70,8 +70,8 @@ impl Session {
         let max = usize::from(shared.config.max_pairs);
         let Some(base) = shared.base(base) else { return };
         let Some(remote) = self.remotes.get(remote) else { return };
-        if can_pair(base.address.ip(), remote.address.ip()) {
-            let pair = new_pair(shared.role, base, remote);
+        if self.admits(base) && can_pair(base.address.ip(), remote.address.ip()) {
+            let pair = new_pair(shared, base, remote);
             if self.checklist.at(pair.source()).is_none() {
                 let _ = self.checklist.insert(&mut shared.pair_ids, pair, max, false);
             }
@@ -80,12 +80,16 @@ impl Session {
 }
 
 /// A pair on which nothing has happened; its id comes with its place in the checklist.
-pub(crate) fn new_pair(role: Role, base: &Base, remote: &RemoteCandidate) -> Pair {
+pub(crate) fn new_pair(shared: &Shared, base: &Base, remote: &RemoteCandidate) -> Pair {
+    let (local, to) = (base.address, base.scoped(remote.address));
     let mut pair = Pair {
         id: PairId(0),
         base: base.id,
-        local: base.address,
-        remote: base.scoped(remote.address),
+        local,
+        local_kind: base.candidate_kind(),
+        remote: to,
+        path: shared.route(SourceId { base: base.id, remote: to }).unwrap_or_else(|| Path::udp(local, to)),
+        is_framed: base.kind != BaseKind::Host,
         local_priority: base.priority(),
         remote_priority: remote.priority,
         remote_kind: remote.kind,
@@ -102,6 +106,6 @@ pub(crate) fn new_pair(role: Role, base: &Base, remote: &RemoteCandidate) -> Pai
         last_round_trip: None,
         counters: PairCounters::default(),
     };
-    pair.set_priority(role);
+    pair.set_priority(shared.role);
     pair
 }

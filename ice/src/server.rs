@@ -13,7 +13,7 @@ use crate::agent::{Agent, without_scope};
 use crate::candidate::{Kind, RemoteCandidate, is_usable};
 use crate::event::Discard;
 use crate::pair::{Consent, PairState};
-use crate::path::{PairId, Path, SourceId};
+use crate::path::{PairId, Path, Received, SourceId};
 use crate::remote::new_pair;
 use crate::role::{Conflict, Role, conflict};
 use crate::session::Session;
@@ -34,13 +34,13 @@ struct Check {
 }
 
 impl Agent {
-    /// Takes a datagram: `Some` is payload with its source, `None` was STUN.
-    pub(crate) fn receive(
+    /// Takes a datagram: STUN, payload, or what a TURN server says or has wrapped.
+    pub(crate) fn receive<'d>(
         &mut self,
         now: Instant,
         path: Path,
-        datagram: &[u8],
-    ) -> Result<Option<(SourceId, bool)>, Discard> {
+        datagram: &'d mut [u8],
+    ) -> Result<Received<'d>, Discard> {
         if self.is_closed() {
             return Err(Discard::Closed);
         }
@@ -48,17 +48,28 @@ impl Agent {
         let is_stun = datagram.first().is_some_and(|first| *first < 4);
         if !is_stun
             && let Some(pair) = self.selected_pair()
-            && pair.path() == path
+            && pair.path == path
+            && !pair.is_framed
         {
-            return Ok(Some((pair.source(), pair.qualified)));
+            return Ok(Received::Payload {
+                source: pair.source(),
+                qualified: pair.qualified,
+                bytes: datagram,
+            });
         }
-        let source = self.shared.source_of(path).ok_or(Discard::UnknownInterface)?;
-        if is_stun {
-            return self.receive_stun(now, source, datagram).map(|()| None);
+        let (source, bytes) = match self.shared.relay_at(path, datagram) {
+            Some(relay) => match self.unwrap(now, relay, datagram)? {
+                Some(unwrapped) => unwrapped,
+                None => return Ok(Received::Consumed),
+            },
+            None => (self.shared.source_of(path).ok_or(Discard::UnknownInterface)?, datagram),
+        };
+        if bytes.first().is_some_and(|first| *first < 4) {
+            return self.receive_stun(now, source, bytes).map(|()| Received::Consumed);
         }
         let mut pairs = self.sessions().filter_map(|session| session.checklist.at(source));
         let qualified = pairs.any(|pair| pair.qualified);
-        Ok(Some((source, qualified)))
+        Ok(Received::Payload { source, qualified, bytes })
     }
 
     fn receive_stun(&mut self, now: Instant, source: SourceId, datagram: &[u8]) -> Result<(), Discard> {
@@ -102,6 +113,9 @@ impl Session {
     ) -> Result<(), Discard> {
         if self.has_failed() {
             return Err(Discard::NotReady);
+        }
+        if !shared.base(source.base).is_some_and(|base| self.admits(base)) {
+            return Err(Discard::Policy);
         }
         message.verify_integrity(&*self.local_key).map_err(|_| Discard::BadIntegrity)?;
         let (session, id) = (self.id, message.transaction_id());
@@ -162,8 +176,8 @@ impl Session {
         let max = usize::from(shared.config.max_pairs);
         let base = shared.base(source.base)?;
         let pair = match known.and_then(|index| self.remotes.get(index)) {
-            Some(known) => new_pair(shared.role, base, known),
-            None => new_pair(shared.role, base, &found),
+            Some(known) => new_pair(shared, base, known),
+            None => new_pair(shared, base, &found),
         };
         if known.is_none() && self.remotes.len() < usize::from(shared.config.max_remote_candidates) {
             self.remotes.push(found);

@@ -6,9 +6,11 @@ use std::time::Instant;
 
 use duologue_stun::crypto::HmacKey;
 
+use crate::base::{Base, BaseKind};
 use crate::candidate::{LocalCandidate, RemoteCandidate};
 use crate::check::CHECK_LIFE;
 use crate::checklist::Checklist;
+use crate::config::CandidatePolicy;
 use crate::credentials::Credentials;
 use crate::event::FailureReason;
 use crate::pair::Pair;
@@ -22,6 +24,8 @@ pub(crate) struct Session {
     pub(crate) id: SessionId,
     pub(crate) local: Credentials,
     pub(crate) local_key: Box<dyn HmacKey>,
+    /// What was asked for when the session began.
+    pub(crate) policy: CandidatePolicy,
     pub(crate) remote: Option<Remote>,
     pub(crate) remote_lite: bool,
     pub(crate) remote_done: bool,
@@ -72,12 +76,14 @@ impl Session {
     /// A session in which nothing has happened. The host candidates are those of the interfaces present.
     pub(crate) fn new(shared: &mut Shared, local: Credentials, remote_lite: bool) -> Self {
         let local_key = shared.config.crypto.key(local.pwd().as_bytes());
+        let policy = shared.config.policy;
         let bases: Vec<_> = shared.bases.iter().map(|base| base.id).collect();
-        let candidates = bases.into_iter().filter_map(|base| shared.own_candidate(base)).collect();
+        let candidates = bases.into_iter().filter_map(|base| shared.own_candidate(policy, base)).collect();
         Self {
             id: shared.next_session_id(),
             local,
             local_key,
+            policy,
             remote: None,
             remote_lite,
             remote_done: false,
@@ -140,9 +146,14 @@ impl Session {
         self.timers.set(Timer::Patience, last_check);
     }
 
+    /// Whether datagrams of the session may leave from a base.
+    pub(crate) fn admits(&self, base: &Base) -> bool {
+        self.policy != CandidatePolicy::Relay || base.kind != BaseKind::Host
+    }
+
     /// A base is there: it is a candidate, and makes pairs with those of the peer.
     pub(crate) fn add_base(&mut self, shared: &mut Shared, id: BaseId) {
-        self.candidates.extend(shared.own_candidate(id));
+        self.candidates.extend(shared.own_candidate(self.policy, id));
         for remote in 0..self.remotes.len() {
             self.pair_up(shared, id, remote);
         }
@@ -170,7 +181,8 @@ impl Session {
                 | Timer::Pacing
                 | Timer::Transaction
                 | Timer::Binding
-                | Timer::Retirement => {}
+                | Timer::Retirement
+                | Timer::Relay => {}
             }
         }
         expired

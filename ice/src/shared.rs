@@ -9,14 +9,19 @@ use duologue_stun::TransactionId;
 use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng};
 
-use crate::base::Base;
-use crate::candidate::{Foundations, Kind, LocalCandidate};
-use crate::config::Config;
-use crate::event::Stats;
+use crate::base::{Base, BaseKind};
+use crate::candidate::{Foundations, Kind, LocalCandidate, Server};
+use crate::config::{CandidatePolicy, Config};
+use crate::event::{Event, ServerFailure, Stats};
 use crate::gather::Interface;
 use crate::path::{BaseId, InterfaceId, PairId, SourceId};
+use crate::relay::Relay;
 use crate::role::Role;
+use crate::stream::Stream;
 use crate::transaction::{Request, Requests};
+
+/// How many failures of servers are remembered.
+const MAX_SERVER_FAILURES: usize = 16;
 
 /// One of an agent's sessions. An id is never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +47,14 @@ pub(crate) struct Shared {
     pub(crate) stats: Stats,
     next_interface: u32,
     next_base: u32,
+    pub(crate) relays: Vec<Relay>,
+    pub(crate) next_relay: u32,
+    pub(crate) streams: Vec<Stream>,
+    pub(crate) next_stream: u32,
+    /// What is to be told beside what shows in states.
+    pub(crate) notices: VecDeque<Event>,
+    /// Why servers were of no use, the newest last.
+    pub(crate) server_failures: VecDeque<ServerFailure>,
     next_session: u32,
 }
 
@@ -75,6 +88,12 @@ impl Shared {
             stats: Stats::default(),
             next_interface: 0,
             next_base: 0,
+            relays: Vec::new(),
+            next_relay: 0,
+            streams: Vec::new(),
+            next_stream: 0,
+            notices: VecDeque::new(),
+            server_failures: VecDeque::new(),
             next_session: 0,
         }
     }
@@ -109,19 +128,37 @@ impl Shared {
     }
 
     /// The candidate that a base is by itself.
-    pub(crate) fn own_candidate(&mut self, id: BaseId) -> Option<LocalCandidate> {
+    pub(crate) fn own_candidate(&mut self, policy: CandidatePolicy, id: BaseId) -> Option<LocalCandidate> {
         let base = self.base(id)?;
-        let (address, priority) = (base.address, base.priority());
-        let foundation = self.foundations.number(Kind::Host, address.ip(), None);
+        let Base { address, related, .. } = *base;
+        let (kind, priority) = (base.candidate_kind(), base.priority());
+        let server = match base.kind {
+            BaseKind::Host if policy != CandidatePolicy::All => return None,
+            BaseKind::Host => None,
+            BaseKind::Relayed(relay) => {
+                self.relay_path(relay).map(|path| Server { ip: path.remote.ip(), transport: path.transport })
+            }
+        };
+        let foundation = self.foundations.number(kind, address.ip(), server);
+        let related = related.or_else(|| (kind != Kind::Host).then_some(address));
         Some(LocalCandidate {
             base: id,
-            kind: Kind::Host,
+            kind,
             address,
-            related: None,
+            related: related.map(|related| policy.disclosed(related)),
             priority,
             foundation,
             announced: false,
         })
+    }
+
+    /// A server is of no use.
+    pub(crate) fn fail_server(&mut self, failure: ServerFailure) {
+        if self.server_failures.len() >= MAX_SERVER_FAILURES {
+            self.server_failures.pop_front();
+        }
+        self.server_failures.push_back(failure);
+        self.notices.push_back(Event::CandidateError(failure));
     }
 
     /// Takes a role and withdraws what was sent in the other one. Sessions follow by [`crate::checklist::Checklist::rank`].

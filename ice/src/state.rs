@@ -79,6 +79,9 @@ impl Agent {
             candidate.announced = true;
             return Some(Event::LocalCandidate(candidate.to_signalled(local.ufrag())));
         }
+        if let Some(notice) = self.shared.notices.pop_front() {
+            return Some(notice);
+        }
         let gathering = self.gathering();
         if self.told.gathering != gathering {
             self.told.gathering = gathering;
@@ -104,7 +107,7 @@ impl Agent {
             self.told.previous = false;
             return Some(Event::PreviousSessionEnded);
         }
-        if state == State::Closed && !self.told.closed {
+        if state == State::Closed && !self.told.closed && self.shared.relays.is_empty() {
             self.told.closed = true;
             return Some(Event::Closed);
         }
@@ -122,7 +125,7 @@ fn take_qualified(session: &mut Session, other: Option<&Session>) -> Option<(Sou
     loop {
         let pair = session.checklist.unannounced()?;
         pair.qualified_announced = true;
-        let (source, path) = (pair.source(), pair.path());
+        let (source, path) = (pair.source(), pair.path);
         let known = other.and_then(|other| other.checklist.at(source));
         if !known.is_some_and(|pair| pair.qualified_announced) {
             return Some((source, path));

@@ -21,10 +21,12 @@ pub(crate) enum Timer {
     Binding,
     /// The session before a restart is no longer needed.
     Retirement,
+    /// A TURN client has something to do.
+    Relay,
 }
 
 impl Timer {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Pacing,
         Self::Transaction,
         Self::Consent,
@@ -33,6 +35,7 @@ impl Timer {
         Self::Patience,
         Self::Binding,
         Self::Retirement,
+        Self::Relay,
     ];
 }
 

@@ -15,6 +15,7 @@ mod contract;
 mod hostile;
 mod known_faults;
 mod protocol;
+mod relay;
 mod restart;
 mod rollback;
 mod two_sessions;

@@ -2,16 +2,22 @@
 
 mod call;
 pub(crate) mod scripted;
+pub(crate) mod streams;
+pub(crate) mod turn_server;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use duologue_ice::{Agent, Config, Credentials, Discard, Event, GatheringState, Path, Received, Role, State};
-use duologue_netsim::{Addresses, HostId, InterfaceId, Link, Loss, NatKind, Network, Node, Realm};
-use duologue_stun::{Class, Message, Method, Writer};
+use duologue_ice::{Transmit, Transport};
+use duologue_netsim::{
+    Addresses, HostId, InterfaceId, Link, Loss, NatKind, Network, Node, Realm, StreamEvent, StreamRequest,
+};
 
 pub(crate) use call::Call;
+use streams::Streams;
+use turn_server::TurnServer;
 
 pub(crate) const SERVER: &str = "198.51.100.1:3478";
 
@@ -21,8 +27,9 @@ pub(crate) struct Host {
     pub(crate) events: Vec<(Instant, Event)>,
     pub(crate) discards: Vec<Discard>,
     pub(crate) payloads: Vec<(Vec<u8>, bool)>,
-    pub(crate) outbox: Vec<(Addresses, Vec<u8>)>,
+    pub(crate) outbox: Vec<(Path, Vec<u8>)>,
     pub(crate) sent: Vec<(Instant, Addresses, Vec<u8>)>,
+    pub(crate) streams: Streams,
     pub(crate) keep_sent: bool,
 }
 
@@ -35,12 +42,28 @@ impl Host {
             payloads: vec![],
             outbox: vec![],
             sent: vec![],
+            streams: Streams::default(),
             keep_sent: false,
         }
     }
 
+    fn next_datagram(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Path> {
+        if let Some((path, datagram)) = self.outbox.pop() {
+            out.extend_from_slice(&datagram);
+            return Some(path);
+        }
+        let start = out.len();
+        let Some(Transmit { path, len, .. }) = self.agent.poll_transmit(now, 1500, out) else {
+            assert!(self.agent.poll_transmit(now, 1500, out).is_none(), "a second drain is empty");
+            return None;
+        };
+        assert_eq!(out.len() - start, len);
+        Some(path)
+    }
+
     pub(crate) fn drain_events(&mut self, now: Instant) {
         while let Some(event) = self.agent.poll_event() {
+            self.streams.follow(&event);
             self.events.push((now, event));
         }
         assert_eq!(self.agent.poll_event(), None, "a second drain is empty");
@@ -68,9 +91,11 @@ impl Host {
 
     /// Queues a payload on the sending path; false without one.
     pub(crate) fn send(&mut self, payload: &[u8]) -> bool {
-        let Some(path) = self.selected_path() else { return false };
-        let addresses = Addresses { source: path.local, destination: path.remote };
-        self.outbox.push((addresses, payload.to_vec()));
+        let Some(sending) = self.agent.sending_path() else { return false };
+        let mut datagram = vec![0; sending.headroom()];
+        datagram.extend_from_slice(payload);
+        let Some(path) = self.agent.seal(&sending, &mut datagram, 0) else { return false };
+        self.outbox.push((path, datagram));
         true
     }
 }
@@ -78,25 +103,32 @@ impl Host {
 /// Whoever is on the network.
 pub(crate) enum Peer {
     Host(Box<Host>),
-    /// A STUN server, with the answers that it owes.
-    Server(Vec<(Addresses, Vec<u8>)>),
+    /// A STUN and TURN server, and what it wants of the network at first.
+    Server(Box<TurnServer>, Vec<StreamRequest>),
 }
 
 impl Peer {
     pub(crate) fn host(&mut self) -> &mut Host {
         match self {
             Self::Host(host) => host,
-            Self::Server(_) => panic!("a server"),
+            Self::Server(..) => panic!("a server"),
         }
     }
 }
 
 impl Node for Peer {
     fn handle_timeout(&mut self, now: Instant) {
-        let Self::Host(host) = self else { return };
-        host.agent.handle_timeout(now);
-        assert!(host.agent.poll_timeout().is_none_or(|next| next > now), "the next deadline is later");
-        host.drain_events(now);
+        match self {
+            Self::Host(host) => {
+                host.agent.handle_timeout(now);
+                assert!(
+                    host.agent.poll_timeout().is_none_or(|next| next > now),
+                    "the next deadline is later"
+                );
+                host.drain_events(now);
+            }
+            Self::Server(server, _) => server.handle_timeout(now),
+        }
     }
 
     fn handle_datagram(&mut self, now: Instant, addresses: Addresses, datagram: &mut [u8]) {
@@ -112,51 +144,60 @@ impl Node for Peer {
                 }
                 host.drain_events(now);
             }
-            Self::Server(answers) => {
-                let Ok(message) = Message::parse(datagram) else { return };
-                let mut answer = vec![];
-                Writer::new(&mut answer, Class::Success, Method::BINDING, message.transaction_id())
-                    .xor_mapped_address(addresses.source)
-                    .fingerprint()
-                    .finish()
-                    .unwrap();
-                let back = Addresses { source: addresses.destination, destination: addresses.source };
-                answers.push((back, answer));
-            }
+            Self::Server(server, _) => server.handle_datagram(now, addresses, datagram),
         }
     }
 
     fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Addresses> {
         match self {
             Self::Host(host) => {
-                if let Some((addresses, payload)) = host.outbox.pop() {
-                    out.extend_from_slice(&payload);
-                    return Some(addresses);
-                }
                 let start = out.len();
-                let Some(transmit) = host.agent.poll_transmit(now, 1500, out) else {
-                    assert!(host.agent.poll_transmit(now, 1500, out).is_none(), "a second drain is empty");
-                    return None;
-                };
-                assert_eq!(out.len() - start, transmit.len);
-                let addresses = Addresses { source: transmit.path.local, destination: transmit.path.remote };
-                if host.keep_sent {
-                    host.sent.push((now, addresses, out[start..].to_vec()));
+                loop {
+                    let path = host.next_datagram(now, out)?;
+                    let addresses = Addresses { source: path.local, destination: path.remote };
+                    if host.keep_sent {
+                        host.sent.push((now, addresses, out[start..].to_vec()));
+                    }
+                    if path.transport == Transport::Udp {
+                        return Some(addresses);
+                    }
+                    host.streams.send(path, &out[start..]);
+                    out.truncate(start);
                 }
-                Some(addresses)
             }
-            Self::Server(answers) => {
-                let (addresses, answer) = answers.pop()?;
-                out.extend_from_slice(&answer);
-                Some(addresses)
-            }
+            Self::Server(server, _) => server.poll_transmit(out),
         }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
         match self {
             Self::Host(host) => host.agent.poll_timeout(),
-            Self::Server(_) => None,
+            Self::Server(server, _) => server.poll_timeout(),
+        }
+    }
+
+    fn poll_stream_request(&mut self, _now: Instant) -> Option<StreamRequest> {
+        match self {
+            Self::Host(host) => host.streams.poll_request(),
+            Self::Server(_, wanted) => wanted.pop(),
+        }
+    }
+
+    fn handle_stream(&mut self, now: Instant, stream: Addresses, event: StreamEvent<'_>) {
+        match self {
+            Self::Host(host) => {
+                let payloads = host.streams.handle(now, &mut host.agent, stream, event);
+                host.payloads.extend(payloads);
+                host.drain_events(now);
+            }
+            Self::Server(server, _) => server.handle_stream(now, stream, event),
+        }
+    }
+
+    fn poll_stream_bytes(&mut self, _now: Instant, stream: Addresses, room: usize, out: &mut Vec<u8>) {
+        match self {
+            Self::Host(host) => host.streams.poll_bytes(stream, room, out),
+            Self::Server(server, _) => server.poll_stream_bytes(stream, room, out),
         }
     }
 }
@@ -250,7 +291,9 @@ impl World {
         let server = network.add_host();
         let ip: SocketAddr = SERVER.parse().unwrap();
         network.add_interface(server, ip.ip(), Realm::INTERNET, spec.link.clone(), spec.link.clone());
-        nodes.push(Peer::Server(vec![]));
+        let turn = TurnServer::new(turn_server::config(), &[ip], now);
+        let listens = turn.listens().collect();
+        nodes.push(Peer::Server(Box::new(turn), listens));
         Self {
             network,
             nodes,
@@ -406,7 +449,7 @@ impl World {
     pub(crate) fn nodes_reached(&self, index: usize, wanted: State) -> Instant {
         match &self.nodes[index] {
             Peer::Host(host) => host.reached(|state| state == wanted).unwrap(),
-            Peer::Server(_) => panic!("a server"),
+            Peer::Server(..) => panic!("a server"),
         }
     }
 }

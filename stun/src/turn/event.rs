@@ -153,6 +153,28 @@ impl Failure {
         }
     }
 
+    /// The server's error code, when there was one.
+    #[must_use]
+    pub const fn code(self) -> Option<ErrorCode> {
+        match self {
+            Self::Unauthenticated => Some(ErrorCode::UNAUTHENTICATED),
+            Self::AllocationMismatch => Some(ErrorCode::ALLOCATION_MISMATCH),
+            Self::FamilyNotSupported => Some(ErrorCode::ADDRESS_FAMILY_NOT_SUPPORTED),
+            Self::WrongCredentials => Some(ErrorCode::WRONG_CREDENTIALS),
+            Self::UnsupportedTransport => Some(ErrorCode::UNSUPPORTED_TRANSPORT_PROTOCOL),
+            Self::QuotaReached => Some(ErrorCode::ALLOCATION_QUOTA_REACHED),
+            Self::InsufficientCapacity => Some(ErrorCode::INSUFFICIENT_CAPACITY),
+            Self::Refused(code) => Some(code),
+            Self::Timeout
+            | Self::IntegrityViolated
+            | Self::Challenge(_)
+            | Self::Redirection
+            | Self::UnusableAddress
+            | Self::TooLong
+            | Self::Unstable => None,
+        }
+    }
+
     pub(super) const fn of(code: ErrorCode) -> Self {
         match code {
             ErrorCode::UNAUTHENTICATED | ErrorCode::STALE_NONCE => Self::Unauthenticated,
