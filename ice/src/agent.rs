@@ -9,7 +9,7 @@ use duologue_stun::canonical;
 use rand_core::Rng;
 
 use crate::base::{Base, BaseKind};
-use crate::candidate::{is_usable, local_preference};
+use crate::candidate::{TcpKind, is_usable};
 use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::event::{
@@ -17,7 +17,7 @@ use crate::event::{
 };
 use crate::gather::Interface;
 use crate::grammar::Candidate;
-use crate::pair::{Pair, PairStats};
+use crate::pair::{Link, Pair, PairStats};
 use crate::path::{BaseId, InterfaceId, PairId, Path, Received, SendingPath, Transmit};
 use crate::remote::Accepted;
 use crate::role::Role;
@@ -203,12 +203,25 @@ impl Agent {
         if self.shared.interfaces.len() >= usize::from(self.shared.config.max_interfaces) {
             return Err(InterfaceError::Limit);
         }
-        let (id, index) = self.shared.next_interface_id();
-        let preference = local_preference(address.ip(), index);
+        let (id, preference) = self.shared.next_interface_id(address.ip());
         let host = self.shared.next_base_id();
         self.shared.interfaces.push(Interface::new(id, address, host, preference, &self.shared.config));
         let kind = BaseKind::Host;
         self.add_base(Base { id: host, interface: id, kind, address, preference, related: None });
+        if self.shared.config.tcp {
+            // RFC 6544, Section 4.5: the port of an active candidate is told as 9.
+            let kind = BaseKind::Tcp(TcpKind::Active);
+            let address = SocketAddr::new(address.ip(), 9);
+            let base = Base {
+                id: self.shared.next_base_id(),
+                interface: id,
+                kind,
+                address,
+                preference,
+                related: None,
+            };
+            self.add_base(base);
+        }
         self.shared.add_relays(id);
         self.settle(now);
         Ok(id)
@@ -351,7 +364,7 @@ impl Agent {
     pub fn sending_path(&self) -> Option<SendingPath> {
         let pair = self.selected_pair()?;
         let source = pair.source();
-        let headroom = if pair.is_framed { self.shared.headroom(source) } else { 0 };
+        let headroom = if pair.link == Link::Direct { 0 } else { self.shared.headroom(source) };
         Some(SendingPath { path: pair.path, pair: pair.id, source, headroom })
     }
 
@@ -443,8 +456,10 @@ impl Agent {
     /// Takes a base away with its candidates, its pairs and what is in flight on them.
     pub(crate) fn remove_base(&mut self, now: Instant, id: BaseId) {
         self.shared.bases.retain(|base| base.id != id);
+        self.shared.close_streams_where(|source| source.base == id);
         self.shared.requests.remove_where(|request| request.to.base == id);
-        self.each_session(|session, shared| session.remove_base(shared, now, id));
+        let is_over = self.is_over();
+        self.each_session(|session, shared| session.remove_base(shared, now, id, is_over));
     }
 
     fn take_role(&mut self, role: Role) {
@@ -486,6 +501,7 @@ impl Agent {
         self.session.stop();
         self.timers.clear();
         self.shared.requests.clear();
+        self.shared.close_streams_where(|_| true);
         self.told.dirty = true;
     }
 

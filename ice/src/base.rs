@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 
 use crate::agent::without_scope;
-use crate::candidate::{Kind, priority};
-use crate::path::{BaseId, InterfaceId, Path, SourceId};
+use crate::candidate::{CandidateProtocol, Kind, TcpKind, priority};
+use crate::pair::Link;
+use crate::path::{BaseId, InterfaceId, Path, SourceId, Transport};
 use crate::relay::RelayId;
 use crate::shared::Shared;
+use crate::stream::{STREAM_HEADROOM, seal_stream};
 
 /// One base. Server-reflexive candidates send from that of their host candidate.
 #[derive(Debug)]
@@ -28,20 +30,51 @@ pub(crate) enum BaseKind {
     Host,
     /// By a TURN server.
     Relayed(RelayId),
+    /// On streams to the peer (RFC 6544).
+    Tcp(TcpKind),
+}
+
+impl BaseKind {
+    /// The transport protocol of its candidates.
+    pub(crate) const fn protocol(self) -> CandidateProtocol {
+        match self {
+            Self::Host | Self::Relayed(_) => CandidateProtocol::Udp,
+            Self::Tcp(kind) => CandidateProtocol::Tcp(kind),
+        }
+    }
+
+    pub(crate) const fn link(self) -> Link {
+        match self {
+            Self::Host => Link::Direct,
+            Self::Relayed(_) => Link::Relayed,
+            Self::Tcp(_) => Link::Stream,
+        }
+    }
+}
+
+/// Whether a path to the peer can be checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// Now.
+    Ready,
+    /// When its stream is open.
+    Opening,
+    /// Not at all.
+    Refused,
 }
 
 impl Base {
     /// The kind of the candidate that stands for the base in pairs.
     pub(crate) const fn candidate_kind(&self) -> Kind {
         match self.kind {
-            BaseKind::Host => Kind::Host,
+            BaseKind::Host | BaseKind::Tcp(_) => Kind::Host,
             BaseKind::Relayed(_) => Kind::Relayed,
         }
     }
 
     /// The priority of the candidate that stands for the base in pairs.
-    pub(crate) const fn priority(&self) -> u32 {
-        priority(self.candidate_kind(), self.preference)
+    pub(crate) fn priority(&self) -> u32 {
+        priority(self.candidate_kind(), self.kind.protocol(), self.preference)
     }
 
     /// A remote address as seen from here: a link-local one is in this base's scope.
@@ -63,6 +96,9 @@ impl Shared {
 
     /// Who has sent what arrived on `path`, not by a relay.
     pub(crate) fn source_of(&self, path: Path) -> Option<SourceId> {
+        if path.transport != Transport::Udp {
+            return self.stream_source(path);
+        }
         let is_at = |address| address == path.local || without_scope(address) == without_scope(path.local);
         let mut hosts = self.bases.iter().filter(|base| base.kind == BaseKind::Host);
         let base = hosts.find(|base| is_at(base.address))?;
@@ -75,15 +111,17 @@ impl Shared {
         match base.kind {
             BaseKind::Host => Some(Path::udp(base.address, to.remote)),
             BaseKind::Relayed(relay) => self.relay_path(relay),
+            BaseKind::Tcp(_) => self.stream_path(to),
         }
     }
 
-    /// Prepares a path to the peer for checks. Whether there can be one.
-    pub(crate) fn admit(&mut self, to: SourceId) -> bool {
-        match self.base(to.base).map(|base| base.kind) {
-            Some(BaseKind::Host) => true,
-            Some(BaseKind::Relayed(relay)) => self.permit(relay, to.remote),
-            None => false,
+    /// Prepares a path to the peer for checks.
+    pub(crate) fn admit(&mut self, to: SourceId) -> Admission {
+        match self.base(to.base).map(|base| (base.kind, base.address)) {
+            Some((BaseKind::Host, _)) => Admission::Ready,
+            Some((BaseKind::Relayed(relay), _)) if self.permit(relay, to.remote) => Admission::Ready,
+            Some((BaseKind::Tcp(kind), local)) => self.admit_stream(kind, local, to),
+            Some((BaseKind::Relayed(_), _)) | None => Admission::Refused,
         }
     }
 
@@ -91,6 +129,7 @@ impl Shared {
     pub(crate) fn headroom(&self, to: SourceId) -> usize {
         match self.base(to.base).map(|base| base.kind) {
             Some(BaseKind::Relayed(relay)) => self.relay_headroom(relay, to.remote),
+            Some(BaseKind::Tcp(_)) => STREAM_HEADROOM,
             Some(BaseKind::Host) | None => 0,
         }
     }
@@ -102,6 +141,7 @@ impl Shared {
         let sealed = match self.base(to.base).map(|base| base.kind) {
             Some(BaseKind::Host) => true,
             Some(BaseKind::Relayed(relay)) => self.relay_seal(relay, to.remote, out, start).is_ok(),
+            Some(BaseKind::Tcp(_)) => seal_stream(out, start),
             None => false,
         };
         if !sealed {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::grammar::{Candidate, CandidateAddress, CandidateKind};
+use crate::grammar::{Candidate, CandidateAddress, CandidateKind, Protocol, TcpType};
 use crate::path::{BaseId, Transport};
 
 /// What kinds of candidates a pair's ends are.
@@ -30,20 +30,81 @@ impl Kind {
         }
     }
 
-    /// RFC 8445, Section 5.1.2.2: the recommended type preferences.
-    const fn preference(self) -> u32 {
-        match self {
-            Self::Host => 126,
-            Self::PeerReflexive => 110,
-            Self::ServerReflexive => 100,
-            Self::Relayed => 0,
+    /// RFC 8445, Section 5.1.2.2: the recommended type preferences. RFC 6544, Section 4.2: those of TCP are lower where UDP
+    /// is preferred; these stand between a reflexive and a relayed address, as libwebrtc has it too.
+    pub(crate) const fn preference(self, protocol: CandidateProtocol) -> u32 {
+        match (self, protocol) {
+            (Self::Host, CandidateProtocol::Udp) => 126,
+            (Self::PeerReflexive, CandidateProtocol::Udp) => 110,
+            (Self::ServerReflexive, _) => 100,
+            (Self::Host, CandidateProtocol::Tcp(_)) => 90,
+            (Self::PeerReflexive, CandidateProtocol::Tcp(_)) => 80,
+            (Self::Relayed, _) => 0,
         }
     }
 }
 
-/// RFC 8445, Section 5.1.2.1, for component 1.
-pub(crate) const fn priority(kind: Kind, local_preference: u16) -> u32 {
-    (kind.preference() << 24) | ((local_preference as u32) << 8) | 255
+/// A candidate's transport protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CandidateProtocol {
+    Udp,
+    Tcp(TcpKind),
+}
+
+/// Who opens the streams of a TCP candidate (RFC 6544, Section 4.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TcpKind {
+    Active,
+    Passive,
+    SimultaneousOpen,
+}
+
+impl CandidateProtocol {
+    /// The protocol of a signalled candidate, when it is a known one.
+    pub(crate) const fn of(candidate: &Candidate) -> Option<Self> {
+        match (&candidate.protocol, &candidate.tcp_type) {
+            (Protocol::Udp, _) => Some(Self::Udp),
+            (Protocol::Tcp, Some(TcpType::Active)) => Some(Self::Tcp(TcpKind::Active)),
+            (Protocol::Tcp, Some(TcpType::Passive)) => Some(Self::Tcp(TcpKind::Passive)),
+            (Protocol::Tcp, Some(TcpType::SimultaneousOpen)) => Some(Self::Tcp(TcpKind::SimultaneousOpen)),
+            (Protocol::Tcp, Some(TcpType::Other(_)) | None) | (Protocol::Other(_), _) => None,
+        }
+    }
+
+    /// What a candidate that shows itself to one of this protocol is.
+    pub(crate) const fn opposite(self) -> Self {
+        match self {
+            Self::Tcp(TcpKind::Active) => Self::Tcp(TcpKind::Passive),
+            Self::Tcp(TcpKind::Passive) => Self::Tcp(TcpKind::Active),
+            Self::Udp | Self::Tcp(TcpKind::SimultaneousOpen) => self,
+        }
+    }
+
+    /// RFC 6544, Section 6.2: whether a candidate of ours opens a way to one of the peer's. Who waits to be called opens none.
+    pub(crate) const fn reaches(self, remote: Self) -> bool {
+        matches!(
+            (self, remote),
+            (Self::Udp, Self::Udp)
+                | (Self::Tcp(TcpKind::Active), Self::Tcp(TcpKind::Passive))
+                | (Self::Tcp(TcpKind::SimultaneousOpen), Self::Tcp(TcpKind::SimultaneousOpen))
+        )
+    }
+}
+
+/// RFC 8445, Section 5.1.2.1, for component 1; RFC 6544, Section 4.2, for TCP, where the direction counts first.
+pub(crate) fn priority(kind: Kind, protocol: CandidateProtocol, local_preference: u16) -> u32 {
+    let local = match protocol {
+        CandidateProtocol::Udp => local_preference,
+        CandidateProtocol::Tcp(tcp) => {
+            let direction: u16 = match tcp {
+                TcpKind::Active => 6,
+                TcpKind::Passive => 4,
+                TcpKind::SimultaneousOpen => 2,
+            };
+            (direction << 13) | 0x1fff_u16.saturating_sub(u16::MAX - local_preference)
+        }
+    };
+    (kind.preference(protocol) << 24) | (u32::from(local) << 8) | 255
 }
 
 /// How much the `index`th interface is liked among all: earlier ones more, IPv6 before IPv4 in turns
@@ -81,6 +142,7 @@ pub(crate) fn relayed_preference(
 pub(crate) struct LocalCandidate {
     pub(crate) base: BaseId,
     pub(crate) kind: Kind,
+    pub(crate) protocol: CandidateProtocol,
     pub(crate) address: SocketAddr,
     /// What the candidate was found from, to be told with it.
     pub(crate) related: Option<SocketAddr>,
@@ -98,6 +160,14 @@ impl LocalCandidate {
             Kind::Relayed => CandidateKind::Relayed,
         };
         let mut candidate = Candidate::udp(&self.foundation.to_string(), self.priority, self.address, kind);
+        if let CandidateProtocol::Tcp(tcp) = self.protocol {
+            candidate.protocol = Protocol::Tcp;
+            candidate.tcp_type = Some(match tcp {
+                TcpKind::Active => TcpType::Active,
+                TcpKind::Passive => TcpType::Passive,
+                TcpKind::SimultaneousOpen => TcpType::SimultaneousOpen,
+            });
+        }
         candidate.related_address = self.related.map(|related| CandidateAddress::Ip(related.ip()));
         candidate.related_port = self.related.map(|related| related.port());
         candidate.extensions.push(("ufrag".to_owned(), ufrag.to_owned()));
@@ -108,6 +178,7 @@ impl LocalCandidate {
 /// A candidate of the peer, signalled or found by its checks.
 #[derive(Debug)]
 pub(crate) struct RemoteCandidate {
+    pub(crate) protocol: CandidateProtocol,
     pub(crate) address: SocketAddr,
     pub(crate) kind: Kind,
     pub(crate) priority: u32,
@@ -167,10 +238,13 @@ mod tests {
         let order = [(v6, 0), (v4, 0), (v6, 1), (v4, 1), (v4, 31), (loopback, 0), (loopback, 40_000)];
         let preferences: Vec<_> = order.into_iter().map(|(ip, index)| local_preference(ip, index)).collect();
         assert!(preferences.is_sorted_by(|a, b| a > b), "{preferences:?}");
-        assert!(priority(Kind::Host, 0) > priority(Kind::PeerReflexive, u16::MAX));
-        assert!(priority(Kind::PeerReflexive, 0) > priority(Kind::ServerReflexive, u16::MAX));
-        assert!(priority(Kind::ServerReflexive, 0) > priority(Kind::Relayed, u16::MAX), "relays come last");
-        assert_eq!(priority(Kind::Host, 65_535), 2_130_706_431);
+        let udp = |kind, preference| priority(kind, CandidateProtocol::Udp, preference);
+        let tcp = |kind, preference| priority(kind, CandidateProtocol::Tcp(TcpKind::Active), preference);
+        assert!(udp(Kind::Host, 0) > udp(Kind::PeerReflexive, u16::MAX));
+        assert!(udp(Kind::PeerReflexive, 0) > udp(Kind::ServerReflexive, u16::MAX));
+        assert!(udp(Kind::ServerReflexive, 0) > tcp(Kind::Host, u16::MAX));
+        assert!(tcp(Kind::PeerReflexive, 0) > udp(Kind::Relayed, u16::MAX), "relays come last");
+        assert_eq!(udp(Kind::Host, 65_535), 2_130_706_431);
     }
 
     #[test]

@@ -9,9 +9,9 @@ use duologue_stun::{
 };
 
 use crate::agent::Agent;
-use crate::candidate::{Kind, priority};
+use crate::base::Admission;
 use crate::event::Discard;
-use crate::pair::{Consent, PairState};
+use crate::pair::{Consent, Link, PairState};
 use crate::path::{PairId, SourceId, Transmit};
 use crate::role::Role;
 use crate::session::Session;
@@ -276,9 +276,16 @@ impl Session {
         let retransmission = shared.retransmission();
         let role = shared.role;
         let Some(pair) = self.checklist.get_mut(pair) else { return false };
-        if !shared.admit(pair.source()) {
-            pair.fail();
-            return false;
+        match shared.admit(pair.source()) {
+            Admission::Ready => {}
+            Admission::Opening => {
+                pair.state = PairState::InProgress;
+                return true;
+            }
+            Admission::Refused => {
+                pair.fail();
+                return false;
+            }
         }
         let retransmission = match kind {
             CheckKind::Connectivity | CheckKind::Nomination => {
@@ -292,6 +299,11 @@ impl Session {
             CheckKind::Recheck => {
                 Retransmission { longest_wait: Duration::from_secs(1), last_wait: 2, ..retransmission }
             }
+        };
+        // RFC 8489, Section 6.2.2: what goes on a stream is sent once.
+        let retransmission = match pair.link {
+            Link::Stream if retransmission.count > 1 => Retransmission::once(CHECK_LIFE),
+            _ => retransmission,
         };
         if !pair.is_valid() {
             pair.state = PairState::InProgress;
@@ -314,11 +326,9 @@ impl Session {
     ) -> Option<Result<usize, WriteError>> {
         let pair = self.checklist.get(pair)?;
         let remote = self.remote.as_ref()?;
-        // RFC 8445, Section 7.1.1: the priority that a peer-reflexive candidate learnt from this check would have.
-        let preference = u16::try_from(pair.local_priority >> 8 & 0xffff).unwrap_or_default();
         let mut writer = Writer::new(out, Class::Request, Method::BINDING, id)
             .username(remote.credentials.ufrag().as_bytes(), self.local.ufrag().as_bytes())
-            .priority(priority(Kind::PeerReflexive, preference));
+            .priority(pair.peer_reflexive_priority());
         writer = match role {
             Role::Controlling => writer.ice_controlling(shared.tie_breaker),
             Role::Controlled => writer.ice_controlled(shared.tie_breaker),

@@ -24,6 +24,16 @@ pub struct Config {
     /// TURN servers that each interface of their family asks for a relayed address; the first [`Self::MAX_TURN_SERVERS`] are
     /// used, earlier ones before later ones and those over UDP before others. Default none.
     pub turn_servers: Vec<TurnServer>,
+    /// Whether streams are opened to the peer's passive TCP candidates ([RFC 6544]); the embedder opens them when
+    /// [`crate::Event::OpenStream`] asks for it. Default `false`.
+    ///
+    /// [RFC 6544]: https://www.rfc-editor.org/rfc/rfc6544
+    pub tcp: bool,
+    /// Whether a listener's address is also a simultaneous-open candidate: then streams are asked for from that very address,
+    /// which needs sockets that share it. Default `false`.
+    pub simultaneous_open: bool,
+    /// The most streams with peers at one time, those asked for included. Default 32.
+    pub max_streams: u16,
     /// Which candidates are made and told. Default [`CandidatePolicy::All`].
     pub policy: CandidatePolicy,
     /// Ta, the time between two new checks once the first [`Self::fast_checks`] have left; at least 5 ms.
@@ -142,6 +152,9 @@ impl Config {
             stun_servers: Vec::new(),
             turn_servers: Vec::new(),
             policy: CandidatePolicy::All,
+            tcp: false,
+            simultaneous_open: false,
+            max_streams: 32,
             pacing: Duration::from_millis(50),
             fast_checks: 10,
             rto: Duration::from_millis(500),

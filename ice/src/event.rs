@@ -281,6 +281,20 @@ pub enum InterfaceError {
     Closed,
 }
 
+/// A stream cannot be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StreamError {
+    /// There is no listener at its near end.
+    #[error("there is no listener at the stream's address")]
+    NoListener,
+    /// There are as many streams as [`crate::Config::max_streams`] permits, and checks have come on each.
+    #[error("there are as many streams as the configuration permits")]
+    Limit,
+    /// The agent has failed or been closed.
+    #[error("the agent has failed or been closed")]
+    Closed,
+}
+
 /// A request in flight has begun or ended, for a router of datagrams on a shared socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransactionReport {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use duologue_stun::{Message, Retransmission, Transaction, canonical, mapped_address};
 
 use crate::agent::{Agent, without_scope};
-use crate::candidate::{Kind, LocalCandidate, Server, can_pair, is_usable, priority};
+use crate::candidate::{CandidateProtocol, Kind, LocalCandidate, Server, can_pair, is_usable, priority};
 use crate::check::MIN_PACING;
 use crate::config::{CandidatePolicy, Config};
 use crate::event::{Discard, GatheringState};
@@ -230,7 +230,7 @@ impl Session {
         mapped: SocketAddr,
     ) {
         let Some(interface) = shared.interfaces.iter().find(|other| other.id == interface) else { return };
-        let Some(base) = shared.base(interface.base) else { return };
+        let Some(base) = shared.base(interface.base).filter(|base| self.admits(base)) else { return };
         let (id, address, preference) = (base.id, base.address, base.preference);
         // RFC 8445, Section 5.1.3: the same address with the same base is redundant, also that of the host.
         let known = |candidate: &LocalCandidate| candidate.address == mapped && candidate.base == id;
@@ -246,9 +246,10 @@ impl Session {
         self.candidates.push(LocalCandidate {
             base: id,
             kind: Kind::ServerReflexive,
+            protocol: CandidateProtocol::Udp,
             address: mapped,
             related: Some(self.policy.disclosed(address)),
-            priority: priority(Kind::ServerReflexive, preference),
+            priority: priority(Kind::ServerReflexive, CandidateProtocol::Udp, preference),
             foundation,
             announced: false,
         });

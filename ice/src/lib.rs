@@ -78,7 +78,7 @@
 //! - Section 9, with RFC 8839, Section 4.4.1.1.1: restarts, begun by either side. The tie-breaker is kept.
 //! - Section 2.5: lite agents, also two of them.
 //! - RFC 7675: consent; RFC 8838 and RFC 8863: trickling and patience; RFC 8421: both IP versions.
-//! - RFC 6544, TCP: candidates are read and ignored.
+//! - RFC 6544, TCP candidates: active, passive and simultaneous-open, host ones.
 //!
 //! Deviations, with reasons: requests that do not authenticate get no error response, since any answer to a forger would
 //! be a change that it caused (RFC 8489, Section 9.1.3 asks for 400 and 401). No pair is
@@ -125,7 +125,7 @@ pub use config::{CandidatePolicy, Config, TurnServer};
 pub use credentials::Credentials;
 pub use event::{
     CredentialsError, Discard, Event, FailureReason, GatheringState, InterfaceError, RemoteCredentialsError,
-    ServerError, ServerFailure, State, Stats, TransactionReport,
+    ServerError, ServerFailure, State, Stats, StreamError, TransactionReport,
 };
 pub use grammar::Candidate;
 pub use pair::{PairPhase, PairStats};

@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::candidate::Kind;
+use crate::candidate::{CandidateProtocol, Kind, TcpKind};
 use crate::path::{BaseId, PairId, Path, SourceId};
 use crate::role::Role;
 
@@ -21,8 +21,7 @@ pub(crate) struct Pair {
     pub(crate) remote: SocketAddr,
     /// As on the wire.
     pub(crate) path: Path,
-    /// Whether datagrams of the path are framed, and not the peer's as they stand.
-    pub(crate) is_framed: bool,
+    pub(crate) link: Link,
     pub(crate) local_priority: u32,
     pub(crate) remote_priority: u32,
     pub(crate) remote_kind: Kind,
@@ -43,6 +42,17 @@ pub(crate) struct Pair {
     pub(crate) round_trip: Option<Duration>,
     pub(crate) last_round_trip: Option<Duration>,
     pub(crate) counters: PairCounters,
+}
+
+/// How datagrams stand on a pair's path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// As they are.
+    Direct,
+    /// In the framing of a TURN server.
+    Relayed,
+    /// On a stream, each behind its length.
+    Stream,
 }
 
 /// How far checks of a pair have come.
@@ -114,6 +124,15 @@ impl Pair {
         self.priority = (least << 32) + 2 * most + u64::from(g > d);
     }
 
+    /// RFC 8445, Section 7.1.1: the priority that a peer-reflexive candidate learnt from a check would have.
+    pub(crate) const fn peer_reflexive_priority(&self) -> u32 {
+        let protocol = match self.link {
+            Link::Direct | Link::Relayed => CandidateProtocol::Udp,
+            Link::Stream => CandidateProtocol::Tcp(TcpKind::Active),
+        };
+        (Kind::PeerReflexive.preference(protocol) << 24) | (self.local_priority & 0x00ff_ffff)
+    }
+
     /// RFC 6298, Section 2: the smoothed round-trip time.
     pub(crate) fn measure(&mut self, sample: Duration) {
         self.counters.total_round_trip += sample;
@@ -129,6 +148,13 @@ impl Pair {
         if !self.is_valid() {
             self.state = PairState::Failed;
         }
+    }
+
+    /// Its path is gone, though another may be made.
+    pub(crate) const fn break_off(&mut self) {
+        self.state = PairState::Failed;
+        self.nomination = None;
+        self.pending_nomination = None;
     }
 
     pub(crate) fn is_alive(&self, now: Instant, silence: Duration) -> bool {

@@ -28,7 +28,7 @@ use crate::event::{Discard, Event, ServerError, ServerFailure};
 use crate::path::{BaseId, InterfaceId, Path, SourceId, Transmit, Transport};
 use crate::session::Session;
 use crate::shared::Shared;
-use crate::stream::StreamId;
+use crate::stream::{Owner, StreamId};
 use crate::timer::Timer;
 
 /// No wait for a TURN server's answer is longer, but the last, which is as long as two first ones: the peer waits.
@@ -240,6 +240,7 @@ impl Agent {
     fn end_relays(&mut self, now: Instant, which: impl Fn(&Relay) -> bool) {
         while let Some(relay) = self.shared.relays.iter().find(|relay| which(relay)) {
             self.lose_relay(now, relay.id, None);
+            self.told.dirty = true;
         }
     }
 
@@ -334,7 +335,7 @@ impl Shared {
             return true;
         }
         let name = relay.server.server_name.clone();
-        let stream = self.open_stream(id, with_any_port(path), name, Framing::Stun);
+        let stream = self.open_stream(Owner::Relay(id), with_any_port(path), name, Framing::Stun);
         if let Some(relay) = self.relays.iter_mut().find(|relay| relay.id == id) {
             relay.phase = Phase::Opening(stream);
         }
@@ -384,7 +385,7 @@ impl Shared {
             None => relay.server.server_name.clone(),
         };
         self.close_stream(old);
-        let stream = self.open_stream(id, path, name, Framing::Stun);
+        let stream = self.open_stream(Owner::Relay(id), path, name, Framing::Stun);
         if let Some(Relay { phase: Phase::Running(running), .. }) =
             self.relays.iter_mut().find(|relay| relay.id == id)
         {

@@ -6,10 +6,10 @@ use duologue_stun::canonical;
 
 use crate::agent::without_scope;
 use crate::base::{Base, BaseKind};
-use crate::candidate::{Kind, RemoteCandidate, can_pair, is_usable};
-use crate::grammar::{Candidate, Protocol};
+use crate::candidate::{CandidateProtocol, Kind, RemoteCandidate, TcpKind, can_pair, is_usable};
+use crate::grammar::Candidate;
 use crate::pair::{Pair, PairCounters, PairState};
-use crate::path::{BaseId, PairId, Path, SourceId};
+use crate::path::{BaseId, PairId, Path, SourceId, Transport};
 use crate::role::Role;
 use crate::session::Session;
 use crate::shared::Shared;
@@ -29,19 +29,28 @@ impl Session {
         else {
             return Accepted::Ignored;
         };
-        let Some(kind) = Kind::of(&candidate.kind) else { return Accepted::Ignored };
+        let (Some(kind), Some(protocol)) = (Kind::of(&candidate.kind), CandidateProtocol::of(candidate))
+        else {
+            return Accepted::Ignored;
+        };
         let ufrag = self.remote.as_ref().map(|remote| remote.credentials.ufrag());
         let is_current = match (candidate.ufrag(), ufrag) {
             (Some(theirs), Some(known)) => theirs == known,
             _ => true,
         };
-        if candidate.protocol != Protocol::Udp || candidate.component != 1 || !is_current {
+        if candidate.component != 1 || !is_current {
             return Accepted::Ignored;
         }
-        if let Some(known) = self.remotes.iter_mut().find(|known| known.address == address) {
+        if protocol == CandidateProtocol::Tcp(TcpKind::Active) {
+            // It tells no port: its stream, and the check on it, will.
+            let awaited = shared.bases.iter().any(|base| base.kind == BaseKind::Tcp(TcpKind::Passive));
+            return if awaited { Accepted::New } else { Accepted::Ignored };
+        }
+        let is_known = |known: &&mut RemoteCandidate| known.address == address && known.protocol == protocol;
+        if let Some(known) = self.remotes.iter_mut().find(is_known) {
             // A signalled candidate that was found as peer-reflexive before: its pairs stay as they are.
             if known.kind == Kind::PeerReflexive && kind != Kind::PeerReflexive {
-                *known = RemoteCandidate { address, kind, priority: candidate.priority };
+                *known = RemoteCandidate { protocol, address, kind, priority: candidate.priority };
                 self.update_pairs(shared.role, address, kind, candidate.priority);
             }
             return Accepted::Known;
@@ -49,7 +58,7 @@ impl Session {
         if self.remotes.len() >= usize::from(shared.config.max_remote_candidates) {
             return Accepted::Ignored;
         }
-        self.remotes.push(RemoteCandidate { address, kind, priority: candidate.priority });
+        self.remotes.push(RemoteCandidate { protocol, address, kind, priority: candidate.priority });
         let index = self.remotes.len() - 1;
         for base in shared.bases.iter().map(|base| base.id).collect::<Vec<_>>() {
             self.pair_up(shared, base, index);
@@ -70,7 +79,8 @@ impl Session {
         let max = usize::from(shared.config.max_pairs);
         let Some(base) = shared.base(base) else { return };
         let Some(remote) = self.remotes.get(remote) else { return };
-        if self.admits(base) && can_pair(base.address.ip(), remote.address.ip()) {
+        let possible = base.kind.protocol().reaches(remote.protocol);
+        if possible && self.admits(base) && can_pair(base.address.ip(), remote.address.ip()) {
             let pair = new_pair(shared, base, remote);
             if self.checklist.at(pair.source()).is_none() {
                 let _ = self.checklist.insert(&mut shared.pair_ids, pair, max, false);
@@ -88,8 +98,13 @@ pub(crate) fn new_pair(shared: &Shared, base: &Base, remote: &RemoteCandidate) -
         local,
         local_kind: base.candidate_kind(),
         remote: to,
-        path: shared.route(SourceId { base: base.id, remote: to }).unwrap_or_else(|| Path::udp(local, to)),
-        is_framed: base.kind != BaseKind::Host,
+        // A stream that is not open yet has no port of ours.
+        path: shared.route(SourceId { base: base.id, remote: to }).unwrap_or(Path {
+            local,
+            remote: to,
+            transport: Transport::Tcp,
+        }),
+        link: base.kind.link(),
         local_priority: base.priority(),
         remote_priority: remote.priority,
         remote_kind: remote.kind,

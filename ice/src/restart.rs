@@ -108,6 +108,10 @@ impl Agent {
     pub(crate) fn retire_previous(&mut self) {
         if let Some(previous) = self.previous.take() {
             self.forget_requests(&previous);
+            let Self { shared, session, .. } = self;
+            shared.close_streams_where(|source| {
+                previous.checklist.at(source).is_some() && session.checklist.at(source).is_none()
+            });
         }
     }
 

@@ -12,7 +12,7 @@ use duologue_stun::{
 use crate::agent::{Agent, without_scope};
 use crate::candidate::{Kind, RemoteCandidate, is_usable};
 use crate::event::Discard;
-use crate::pair::{Consent, PairState};
+use crate::pair::{Consent, Link, PairState};
 use crate::path::{PairId, Path, Received, SourceId};
 use crate::remote::new_pair;
 use crate::role::{Conflict, Role, conflict};
@@ -49,7 +49,7 @@ impl Agent {
         if !is_stun
             && let Some(pair) = self.selected_pair()
             && pair.path == path
-            && !pair.is_framed
+            && pair.link != Link::Relayed
         {
             return Ok(Received::Payload {
                 source: pair.source(),
@@ -171,10 +171,12 @@ impl Session {
             return None;
         }
         let address = without_scope(source.remote);
-        let known = self.remotes.iter().position(|known| known.address == address);
-        let found = RemoteCandidate { address, kind: Kind::PeerReflexive, priority };
         let max = usize::from(shared.config.max_pairs);
         let base = shared.base(source.base)?;
+        let protocol = base.kind.protocol().opposite();
+        let is_known = |known: &RemoteCandidate| known.address == address && known.protocol == protocol;
+        let known = self.remotes.iter().position(is_known);
+        let found = RemoteCandidate { protocol, address, kind: Kind::PeerReflexive, priority };
         let pair = match known.and_then(|index| self.remotes.get(index)) {
             Some(known) => new_pair(shared, base, known),
             None => new_pair(shared, base, &found),

@@ -148,7 +148,7 @@ impl Session {
 
     /// Whether datagrams of the session may leave from a base.
     pub(crate) fn admits(&self, base: &Base) -> bool {
-        self.policy != CandidatePolicy::Relay || base.kind != BaseKind::Host
+        self.policy != CandidatePolicy::Relay || matches!(base.kind, BaseKind::Relayed(_))
     }
 
     /// A base is there: it is a candidate, and makes pairs with those of the peer.
@@ -160,10 +160,10 @@ impl Session {
     }
 
     /// A base has gone: so have its candidates and its pairs. What is in flight on it is the agent's to forget.
-    pub(crate) fn remove_base(&mut self, shared: &Shared, now: Instant, id: BaseId) {
+    pub(crate) fn remove_base(&mut self, shared: &Shared, now: Instant, id: BaseId, is_over: bool) {
         self.candidates.retain(|candidate| candidate.base != id);
         self.checklist.remove_base(id);
-        if self.progress.checking {
+        if self.progress.checking && !is_over {
             self.restart_patience(shared, now);
         }
     }

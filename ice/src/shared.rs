@@ -1,7 +1,7 @@
 //! What the sessions of an agent share: addresses, the role, the table of requests, randomness and counters.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,11 +10,11 @@ use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng};
 
 use crate::base::{Base, BaseKind};
-use crate::candidate::{Foundations, Kind, LocalCandidate, Server};
+use crate::candidate::{Foundations, Kind, LocalCandidate, Server, local_preference};
 use crate::config::{CandidatePolicy, Config};
 use crate::event::{Event, ServerFailure, Stats};
 use crate::gather::Interface;
-use crate::path::{BaseId, InterfaceId, PairId, SourceId};
+use crate::path::{BaseId, InterfaceId, PairId, SourceId, Transport};
 use crate::relay::Relay;
 use crate::role::Role;
 use crate::stream::Stream;
@@ -110,11 +110,11 @@ impl Shared {
         id
     }
 
-    /// The id of a new interface, and its place among all there have been.
-    pub(crate) const fn next_interface_id(&mut self) -> (InterfaceId, u32) {
+    /// The id of a new interface, and how much its address is liked.
+    pub(crate) fn next_interface_id(&mut self, ip: IpAddr) -> (InterfaceId, u16) {
         let index = self.next_interface;
         self.next_interface = index.wrapping_add(1);
-        (InterfaceId(index), index)
+        (InterfaceId(index), local_preference(ip, index))
     }
 
     pub(crate) const fn next_base_id(&mut self) -> BaseId {
@@ -131,10 +131,12 @@ impl Shared {
     pub(crate) fn own_candidate(&mut self, policy: CandidatePolicy, id: BaseId) -> Option<LocalCandidate> {
         let base = self.base(id)?;
         let Base { address, related, .. } = *base;
-        let (kind, priority) = (base.candidate_kind(), base.priority());
+        let (kind, protocol, priority) = (base.candidate_kind(), base.kind.protocol(), base.priority());
         let server = match base.kind {
-            BaseKind::Host if policy != CandidatePolicy::All => return None,
+            BaseKind::Host | BaseKind::Tcp(_) if policy != CandidatePolicy::All => return None,
             BaseKind::Host => None,
+            // RFC 6544, Section 5.1: candidates of different protocols have different foundations.
+            BaseKind::Tcp(_) => Some(Server { ip: address.ip(), transport: Transport::Tcp }),
             BaseKind::Relayed(relay) => {
                 self.relay_path(relay).map(|path| Server { ip: path.remote.ip(), transport: path.transport })
             }
@@ -144,6 +146,7 @@ impl Shared {
         Some(LocalCandidate {
             base: id,
             kind,
+            protocol,
             address,
             related: related.map(|related| policy.disclosed(related)),
             priority,

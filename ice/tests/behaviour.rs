@@ -18,4 +18,5 @@ mod protocol;
 mod relay;
 mod restart;
 mod rollback;
+mod tcp;
 mod two_sessions;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use duologue_ice::{
-    CandidatePolicy, Config, Event, GatheringState, Kind, ServerError, State, Transport, TurnServer,
+    CandidatePolicy, Config, Discard, Event, GatheringState, Kind, ServerError, State, Transport, TurnServer,
 };
 use duologue_netsim::NatKind;
 use duologue_stun::auth::Credentials;
@@ -56,7 +56,7 @@ fn agents_that_may_only_be_relayed_connect_over_udp_tcp_and_tls() {
     for transports in [[Udp, Udp], [Tcp, Udp], [Tcp, Tcp], [Tls, Tls]] {
         let mut world = World::connected(&spec(transports, CandidatePolicy::Relay));
         exchange_payload(&mut world);
-        for host in 0..2 {
+        for (host, transport) in transports.into_iter().enumerate() {
             let agent = &world.host(host).agent;
             assert!(
                 agent
@@ -66,10 +66,10 @@ fn agents_that_may_only_be_relayed_connect_over_udp_tcp_and_tls() {
             assert!(
                 agent
                     .pairs()
-                    .all(|pair| pair.local_kind == Kind::Relayed && pair.path.transport == transports[host])
+                    .all(|pair| pair.local_kind == Kind::Relayed && pair.path.transport == transport)
             );
             let path = world.host(host).selected_path().unwrap();
-            assert_eq!((path.remote, path.transport), (server(), transports[host]));
+            assert_eq!((path.remote, path.transport), (server(), transport));
         }
     }
 }
@@ -92,7 +92,7 @@ fn what_comes_around_the_relay_is_not_taken_when_all_is_to_be_relayed() {
     world.describe(1, 0);
     world.host(1).agent.add_remote_candidate(now, &text.parse().unwrap());
     world.wait(Duration::from_secs(5));
-    assert!(world.host(0).discards.iter().any(|reason| *reason == duologue_ice::Discard::Policy));
+    assert!(world.host(0).discards.contains(&Discard::Policy));
     assert!(world.host(0).agent.pairs().all(|pair| pair.local_kind == Kind::Relayed));
 }
 

@@ -1,11 +1,12 @@
 //! The streams of a host: what an embedder does for its agent.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use duologue_ice::{Agent, Event, Path, Received, StreamId, Transport};
 use duologue_netsim::{Addresses, StreamEvent, StreamRequest};
-use duologue_stun::framing::Deframer;
+use duologue_stun::framing::{Deframer, Framing};
 
 use super::turn_server::take;
 
@@ -54,6 +55,11 @@ impl Streams {
         }
     }
 
+    /// Accepts streams at an address from now on.
+    pub(crate) fn listen(&mut self, address: SocketAddr) {
+        self.requests.push_back(StreamRequest::Listen(address));
+    }
+
     pub(crate) fn poll_request(&mut self) -> Option<StreamRequest> {
         self.requests.pop_front()
     }
@@ -67,11 +73,21 @@ impl Streams {
         event: StreamEvent<'_>,
     ) -> Vec<(Vec<u8>, bool)> {
         let mut payloads = vec![];
+        if event == StreamEvent::Opened && !self.open.contains_key(&addresses) {
+            self.accept(now, agent, addresses);
+            return payloads;
+        }
         let Some(stream) = self.open.get_mut(&addresses) else { return payloads };
         match event {
             StreamEvent::Opened => agent.stream_opened(now, stream.id, addresses.source),
-            StreamEvent::Failed(_) => agent.stream_failed(now, stream.id),
-            StreamEvent::Closed(_) => agent.stream_closed(now, stream.id),
+            StreamEvent::Failed(_) => {
+                agent.stream_failed(now, stream.id);
+                self.open.remove(&addresses);
+            }
+            StreamEvent::Closed(_) => {
+                agent.stream_closed(now, stream.id);
+                self.open.remove(&addresses);
+            }
             StreamEvent::Bytes(mut bytes) => {
                 let Addresses { source: local, destination: remote } = addresses;
                 let path = Path { local, remote, transport: stream.transport };
@@ -86,6 +102,19 @@ impl Streams {
             }
         }
         payloads
+    }
+
+    fn accept(&mut self, now: Instant, agent: &mut Agent, addresses: Addresses) {
+        let Addresses { source: local, destination: remote } = addresses;
+        let path = Path { local, remote, transport: Transport::Tcp };
+        match agent.stream_accepted(now, path) {
+            Ok(id) => {
+                let deframer = Deframer::new(Framing::Rfc4571, MAX_LEN);
+                let stream = Stream { id, transport: Transport::Tcp, deframer, outbox: vec![] };
+                self.open.insert(addresses, stream);
+            }
+            Err(_) => self.requests.push_back(StreamRequest::Reset(addresses)),
+        }
     }
 
     /// Queues what the agent sends on a stream.
