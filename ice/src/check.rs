@@ -329,6 +329,9 @@ impl Session {
         let mut writer = Writer::new(out, Class::Request, Method::BINDING, id)
             .username(remote.credentials.ufrag().as_bytes(), self.local.ufrag().as_bytes())
             .priority(pair.peer_reflexive_priority());
+        if pair.network_cost != 0 {
+            writer = writer.network_cost(pair.network_cost);
+        }
         writer = match role {
             Role::Controlling => writer.ice_controlling(shared.tie_breaker),
             Role::Controlled => writer.ice_controlled(shared.tie_breaker),
