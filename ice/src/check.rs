@@ -11,7 +11,7 @@ use duologue_stun::{
 use crate::agent::Agent;
 use crate::attempts::CHECK_LIFE;
 use crate::base::Admission;
-use crate::event::Discard;
+use crate::event::{Discard, ServerError};
 use crate::pair::{Consent, Link, Pair, PairState};
 use crate::path::{PairId, SourceId, Transmit};
 use crate::role::Role;
@@ -204,7 +204,9 @@ impl Agent {
 
     fn on_timed_out(&mut self, request: &Request) {
         match request.purpose {
-            Purpose::Gather { interface, server } => self.shared.on_query_failed(interface, server),
+            Purpose::Gather { interface, server } => {
+                self.shared.on_query_failed(interface, server, ServerError::Silent);
+            }
             Purpose::Check { session, pair, kind, .. } => {
                 if let Some((session, shared)) = self.split(session) {
                     session.on_timed_out(shared, pair, kind);
