@@ -219,6 +219,20 @@ fn permissions_and_channels_are_refreshed_before_the_server_drops_them() {
     }
 }
 
+/// No message tells a client that a server keeps permissions for less than five minutes: the embedder does.
+#[test]
+fn a_server_that_keeps_permissions_for_a_shorter_time_is_asked_as_often_as_configured() {
+    for (wait, asked) in [(Duration::from_secs(20), 15), (Duration::ZERO, 300)] {
+        let mut config = config();
+        config.peer_refresh = wait;
+        let mut world = World::allocated(config, Server::new());
+        world.client.permit(world.now, peer()).unwrap();
+        world.exchange();
+        world.wait(5 * MINUTE);
+        assert_eq!(world.server.count(Method::CHANNEL_BIND), 1 + asked, "no storm either");
+    }
+}
+
 #[test]
 fn a_peer_permitted_again_has_its_channel_again() {
     let mut world = World::allocated(config(), Server::new());

@@ -146,7 +146,7 @@ impl Client {
     }
 
     fn on_success(&mut self, purpose: Purpose, message: &Message<'_>) {
-        let now = self.now;
+        let (now, wait) = (self.now, self.config.peer_refresh);
         match purpose {
             Purpose::Allocate => self.on_allocated(message),
             Purpose::Refresh => {
@@ -158,7 +158,7 @@ impl Client {
             Purpose::Permission(address) | Purpose::Channel(address, _) => {
                 let Some(peer) = self.peers.get_mut(address) else { return };
                 peer.bound = matches!(purpose, Purpose::Channel(..));
-                if peer.confirm(now) {
+                if peer.confirm(now, wait) {
                     self.push(Event::Permitted(address));
                 }
             }
