@@ -68,7 +68,11 @@ impl<'o> Check<'o> {
             let deadlines = self.sides.iter().filter_map(Side::poll_timeout).chain(self.next());
             let wait = deadlines.min().map_or(IDLE, |at| at.saturating_duration_since(Instant::now()));
             match self.inputs.recv_timeout(wait) {
-                Ok(input) => self.handle(Instant::now(), input)?,
+                // A server may close the stream of an allocation that was deleted.
+                Ok(input) => match self.handle(Instant::now(), input) {
+                    Err(_) if self.phase == Phase::Closing => {}
+                    handled => handled?,
+                },
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err("all links have failed".into()),
             }

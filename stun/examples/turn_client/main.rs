@@ -59,6 +59,10 @@ struct Options {
     /// The lifetime to ask for, in seconds.
     #[arg(long)]
     lifetime: Option<u32>,
+    /// How often permissions and channels are asked for again, in seconds: no message tells when a server keeps them for less
+    /// than the five minutes of RFC 8656.
+    #[arg(long)]
+    peer_refresh: Option<u64>,
     /// A PEM file of certificates to trust in place of the system's.
     #[arg(long)]
     ca: Option<PathBuf>,
@@ -126,6 +130,9 @@ impl Options {
         };
         config.channels = !self.no_channels;
         config.lifetime = self.lifetime;
+        if let Some(seconds) = self.peer_refresh {
+            config.peer_refresh = Duration::from_secs(seconds);
+        }
         Ok(config)
     }
 
