@@ -95,7 +95,8 @@ mod writer;
 
 pub use address::canonical;
 pub use attribute::{
-    AddressFamily, Attribute, AttributeType, ChannelNumber, ErrorCode, PasswordAlgorithm, PasswordAlgorithms,
+    AddressFamily, Attribute, AttributeType, ChannelNumber, ErrorCode, Opaque, PasswordAlgorithm,
+    PasswordAlgorithms,
 };
 pub use binding::{mapped_address, write_binding_request, write_binding_response};
 pub use error::{AttributeError, IntegrityError, ParseError, WriteError};
