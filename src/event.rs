@@ -70,6 +70,9 @@ pub enum Event {
     IceCandidate(IceCandidate),
     /// A STUN or TURN server was of no use.
     IceCandidateError(ServerFailure),
+    /// The peer hides an address behind this multicast DNS name: resolve it, if that is wanted, and call
+    /// [`name_resolved`](crate::PeerConnection::name_resolved).
+    ResolveName(String),
     /// A stream is to be opened, to be answered by [`stream_opened`](crate::PeerConnection::stream_opened) or
     /// [`stream_failed`](crate::PeerConnection::stream_failed).
     OpenStream(StreamRequest),

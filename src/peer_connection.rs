@@ -15,7 +15,7 @@ use duologue_rtp::rtcp::NtpTime;
 use duologue_sctp::dcep::Channels;
 use std::collections::VecDeque;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -135,10 +135,40 @@ impl PeerConnection {
         now: Instant,
         address: SocketAddr,
     ) -> Result<ice::InterfaceId, ice::InterfaceError> {
+        self.add_interface_with(now, address, ice::InterfaceOptions::default())
+    }
+
+    /// The same with what the network costs, or a name that is told in place of the address.
+    pub fn add_interface_with(
+        &mut self,
+        now: Instant,
+        address: SocketAddr,
+        options: ice::InterfaceOptions,
+    ) -> Result<ice::InterfaceId, ice::InterfaceError> {
         let now = self.wake(now);
-        let added = self.ice.add_interface(now, address);
+        let added = self.ice.add_interface_with(now, address, options);
         self.pump();
         added
+    }
+
+    /// Adds an address at which the embedder accepts streams, to be handed over by [`Self::stream_accepted`].
+    pub fn add_listener(
+        &mut self,
+        now: Instant,
+        address: SocketAddr,
+        options: &ice::InterfaceOptions,
+    ) -> Result<ice::InterfaceId, ice::InterfaceError> {
+        let now = self.wake(now);
+        let added = self.ice.add_listener(now, address, options);
+        self.pump();
+        added
+    }
+
+    /// The address behind the name of an [`Event::ResolveName`](crate::Event::ResolveName).
+    pub fn name_resolved(&mut self, now: Instant, name: &str, address: IpAddr) {
+        let now = self.wake(now);
+        self.ice.name_resolved(now, name, address);
+        self.pump();
     }
 
     /// Takes an address away: what was found through it is gone.
@@ -167,6 +197,22 @@ impl PeerConnection {
         let now = self.wake(now);
         self.ice.set_turn_credentials(now, server, credentials);
         self.pump();
+    }
+
+    /// Takes a stream that was accepted at a listener's address. Its datagrams stand behind two bytes of length
+    /// ([RFC 4571](https://www.rfc-editor.org/rfc/rfc4571)): see [`duologue_stun::framing`].
+    ///
+    /// # Errors
+    /// It is to be closed.
+    pub fn stream_accepted(
+        &mut self,
+        now: Instant,
+        path: ice::Path,
+    ) -> Result<ice::StreamId, ice::StreamError> {
+        let now = self.wake(now);
+        let accepted = self.ice.stream_accepted(now, path);
+        self.pump();
+        accepted
     }
 
     /// A stream that was asked for is open, with TLS its handshake done; `local` is the address it is bound to.

@@ -52,6 +52,7 @@ impl PeerConnection {
                 ice::Event::TokenWanted { server, name } => {
                     self.events.push_back(Event::TurnTokenWanted { server, name });
                 }
+                ice::Event::ResolveName(name) => self.events.push_back(Event::ResolveName(name)),
                 ice::Event::Closed => self.ice_closed = true,
                 ice::Event::PreviousSessionEnded => self.users_changed = true,
                 ice::Event::StateChanged(state) => {

@@ -5,20 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use duologue_stun::canonical;
 use rand_core::Rng;
 
-use crate::base::{Base, BaseKind};
-use crate::candidate::{TcpKind, is_usable};
 use crate::config::Config;
 use crate::credentials::Credentials;
-use crate::event::{
-    Discard, Event, GatheringState, InterfaceError, RemoteCredentialsError, State, Stats, TransactionReport,
-};
-use crate::gather::Interface;
+use crate::event::{Discard, Event, GatheringState, RemoteCredentialsError, State, Stats, TransactionReport};
 use crate::grammar::Candidate;
 use crate::pair::{Link, Pair, PairStats};
-use crate::path::{BaseId, InterfaceId, PairId, Path, Received, SendingPath, Transmit};
+use crate::path::{PairId, Path, Received, SendingPath, Transmit};
 use crate::remote::Accepted;
 use crate::role::Role;
 use crate::session::{Remote, Session};
@@ -179,70 +173,8 @@ impl Agent {
         self.settle(now);
     }
 
-    /// Adds an address to send from: a host candidate, and the base of server-reflexive ones. Loopback is an address like
-    /// others, paired with loopback alone.
-    ///
-    /// # Errors
-    /// The address is there already or cannot be used, there are too many, or the agent has been closed.
-    pub fn add_interface(
-        &mut self,
-        now: Instant,
-        address: SocketAddr,
-    ) -> Result<InterfaceId, InterfaceError> {
-        let now = self.advance(now);
-        let address = canonical(address);
-        if self.is_closed() {
-            return Err(InterfaceError::Closed);
-        }
-        if !is_usable(address) {
-            return Err(InterfaceError::Unusable(address));
-        }
-        if self.shared.interface_at(address).is_some() {
-            return Err(InterfaceError::Duplicate(address));
-        }
-        if self.shared.interfaces.len() >= usize::from(self.shared.config.max_interfaces) {
-            return Err(InterfaceError::Limit);
-        }
-        let (id, preference) = self.shared.next_interface_id(address.ip());
-        let host = self.shared.next_base_id();
-        self.shared.interfaces.push(Interface::new(id, address, host, preference, &self.shared.config));
-        let kind = BaseKind::Host;
-        self.add_base(Base { id: host, interface: id, kind, address, preference, related: None });
-        if self.shared.config.tcp {
-            // RFC 6544, Section 4.5: the port of an active candidate is told as 9.
-            let kind = BaseKind::Tcp(TcpKind::Active);
-            let address = SocketAddr::new(address.ip(), 9);
-            let base = Base {
-                id: self.shared.next_base_id(),
-                interface: id,
-                kind,
-                address,
-                preference,
-                related: None,
-            };
-            self.add_base(base);
-        }
-        self.shared.add_relays(id);
-        self.settle(now);
-        Ok(id)
-    }
-
-    /// Takes an address away: its candidates, its pairs and what is in flight on them. Unknown ids do nothing.
-    pub fn remove_interface(&mut self, now: Instant, id: InterfaceId) {
-        let now = self.advance(now);
-        if self.is_closed() {
-            return;
-        }
-        self.remove_relays(now, id);
-        self.shared.interfaces.retain(|interface| interface.id != id);
-        while let Some(base) = self.shared.bases.iter().find(|base| base.interface == id) {
-            self.remove_base(now, base.id);
-        }
-        self.settle(now);
-    }
-
-    /// Takes a candidate from the peer's description or trickled after it, in any order with the credentials. Names, other
-    /// transports, components above 1 and candidates of another generation are counted and ignored: the peer's checks
+    /// Takes a candidate from the peer's description or trickled after it, in any order with the credentials. Domain
+    /// names, unknown transports, components above 1 and candidates of another generation are counted and ignored: the peer's checks
     /// show what they hide. It belongs to the newest session.
     pub fn add_remote_candidate(&mut self, now: Instant, candidate: &Candidate) {
         let now = self.advance(now);
@@ -445,21 +377,6 @@ impl Agent {
     pub(crate) fn selected_pair(&self) -> Option<&Pair> {
         let selected = self.selected?;
         self.sessions().find_map(|session| session.checklist.get(selected))
-    }
-
-    pub(crate) fn add_base(&mut self, base: Base) {
-        let id = base.id;
-        self.shared.bases.push(base);
-        self.each_session(|session, shared| session.add_base(shared, id));
-    }
-
-    /// Takes a base away with its candidates, its pairs and what is in flight on them.
-    pub(crate) fn remove_base(&mut self, now: Instant, id: BaseId) {
-        self.shared.bases.retain(|base| base.id != id);
-        self.shared.close_streams_where(|source| source.base == id);
-        self.shared.requests.remove_where(|request| request.to.base == id);
-        let is_over = self.is_over();
-        self.each_session(|session, shared| session.remove_base(shared, now, id, is_over));
     }
 
     fn take_role(&mut self, role: Role) {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::agent::without_scope;
 use crate::candidate::{CandidateProtocol, Kind, TcpKind, priority};
+use crate::interface::InterfaceOptions;
 use crate::pair::Link;
 use crate::path::{BaseId, InterfaceId, Path, SourceId, Transport};
 use crate::relay::RelayId;
@@ -21,6 +22,7 @@ pub(crate) struct Base {
     pub(crate) preference: u16,
     /// What a relayed address was asked from, as the server sees it.
     pub(crate) related: Option<SocketAddr>,
+    pub(crate) options: InterfaceOptions,
 }
 
 /// How the datagrams of a base travel.

@@ -148,6 +148,10 @@ pub(crate) struct LocalCandidate {
     pub(crate) related: Option<SocketAddr>,
     pub(crate) priority: u32,
     pub(crate) foundation: u32,
+    /// What is told in place of the address.
+    pub(crate) name: Option<String>,
+    pub(crate) network: u16,
+    pub(crate) cost: u16,
     pub(crate) announced: bool,
 }
 
@@ -160,6 +164,9 @@ impl LocalCandidate {
             Kind::Relayed => CandidateKind::Relayed,
         };
         let mut candidate = Candidate::udp(&self.foundation.to_string(), self.priority, self.address, kind);
+        if let Some(name) = &self.name {
+            candidate.address = CandidateAddress::Mdns(name.clone());
+        }
         if let CandidateProtocol::Tcp(tcp) = self.protocol {
             candidate.protocol = Protocol::Tcp;
             candidate.tcp_type = Some(match tcp {
@@ -171,6 +178,10 @@ impl LocalCandidate {
         candidate.related_address = self.related.map(|related| CandidateAddress::Ip(related.ip()));
         candidate.related_port = self.related.map(|related| related.port());
         candidate.extensions.push(("ufrag".to_owned(), ufrag.to_owned()));
+        if self.network != 0 || self.cost != 0 {
+            candidate.extensions.push(("network-id".to_owned(), self.network.to_string()));
+            candidate.extensions.push(("network-cost".to_owned(), self.cost.to_string()));
+        }
         candidate
     }
 }
@@ -182,6 +193,8 @@ pub(crate) struct RemoteCandidate {
     pub(crate) address: SocketAddr,
     pub(crate) kind: Kind,
     pub(crate) priority: u32,
+    /// What the peer says its network costs.
+    pub(crate) cost: u16,
 }
 
 /// The server that a candidate was found by.

@@ -80,7 +80,11 @@ impl Agent {
                 out.truncate(start);
                 continue;
             };
-            let Some(path) = self.shared.seal(to, out, start) else { continue };
+            let Some(path) = self.shared.seal(to, out, start) else {
+                // It counts as lost on its way: what is sent again will find the way open, or gone.
+                self.on_unsendable(now, &outgoing);
+                continue;
+            };
             let len = out.len() - start;
             if len > max_len {
                 out.truncate(start);
@@ -109,6 +113,15 @@ impl Agent {
             }
         };
         written.is_ok().then_some(to)
+    }
+
+    fn on_unsendable(&mut self, now: Instant, outgoing: &Outgoing) {
+        if let Outgoing::Request(id) = outgoing
+            && let Some(request) = self.shared.requests.get_mut(*id)
+        {
+            request.timing.on_sent(now);
+            self.timers.set(Timer::Transaction, self.shared.requests.next_deadline());
+        }
     }
 
     fn on_written(&mut self, now: Instant, outgoing: &Outgoing) {
@@ -329,6 +342,9 @@ impl Session {
         let mut writer = Writer::new(out, Class::Request, Method::BINDING, id)
             .username(remote.credentials.ufrag().as_bytes(), self.local.ufrag().as_bytes())
             .priority(pair.peer_reflexive_priority());
+        if pair.network_cost != 0 {
+            writer = writer.network_cost(pair.network_cost);
+        }
         writer = match role {
             Role::Controlling => writer.ice_controlling(shared.tie_breaker),
             Role::Controlled => writer.ice_controlled(shared.tie_breaker),

@@ -126,10 +126,10 @@ pub enum CandidatePolicy {
 }
 
 impl CandidatePolicy {
-    /// The related address that may be told of a candidate.
-    pub(crate) fn disclosed(self, related: SocketAddr) -> SocketAddr {
+    /// The related address that may be told of a candidate; `hides`: its interface tells a name in place of its address.
+    pub(crate) fn disclosed(self, related: SocketAddr, hides: bool) -> SocketAddr {
         match (self, related) {
-            (Self::All, _) => related,
+            (Self::All, _) if !hides => related,
             // RFC 8839, Section 5.1: 0.0.0.0 or "::" and port 9 in its place.
             (_, SocketAddr::V4(_)) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 9)),
             (_, SocketAddr::V6(_)) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 9)),

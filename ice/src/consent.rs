@@ -36,7 +36,7 @@ impl Session {
 
     pub(crate) fn on_consent_due(&mut self, shared: &mut Shared, now: Instant) {
         let due = |pair: &Pair| consent_deadline(pair).is_some_and(|deadline| deadline <= now);
-        let rank = |pair: &Pair| (pair.nomination, pair.priority);
+        let rank = |pair: &Pair| (pair.nomination, pair.preference());
         while let Some((id, state, of)) =
             self.checklist.find(due).map(|pair| (pair.id, pair.state, rank(pair)))
         {

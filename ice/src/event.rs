@@ -18,6 +18,9 @@ pub enum Event {
     LocalCandidate(Candidate),
     /// A server is of no use to an interface (the W3C's `icecandidateerror`).
     CandidateError(ServerFailure),
+    /// The peer hides an address behind a multicast DNS name: it is to be resolved, if the application wants that, and
+    /// [`crate::Agent::name_resolved`] be told the address. Without an answer the peer's own checks may still show it.
+    ResolveName(String),
     /// A stream is to be opened.
     OpenStream(StreamRequest),
     /// A stream is no longer needed, opened or not; nothing follows on it.
@@ -208,7 +211,7 @@ pub struct Stats {
     pub payload_bytes_received: u64,
     /// How often the selected pair has changed.
     pub selected_pair_changes: u64,
-    /// Remote candidates that were ignored: names, other transports and components, old generations, over the limit.
+    /// Remote candidates that were ignored: domain names, unknown transports and components, old generations, over the limit.
     pub candidates_ignored: u64,
     discards: [u64; Discard::COUNT],
 }

@@ -11,6 +11,7 @@ use crate::candidate::{CandidateProtocol, Kind, LocalCandidate, Server, can_pair
 use crate::check::MIN_PACING;
 use crate::config::{CandidatePolicy, Config};
 use crate::event::{Discard, GatheringState};
+use crate::interface::InterfaceOptions;
 use crate::path::{BaseId, InterfaceId, SourceId, Transport};
 use crate::session::Session;
 use crate::shared::Shared;
@@ -30,6 +31,7 @@ pub(crate) struct Interface {
     pub(crate) id: InterfaceId,
     pub(crate) address: SocketAddr,
     pub(crate) preference: u16,
+    pub(crate) options: InterfaceOptions,
     /// That of its host candidate, and of those that STUN servers show.
     base: BaseId,
     servers: Vec<StunServer>,
@@ -59,10 +61,10 @@ impl Interface {
         id: InterfaceId,
         address: SocketAddr,
         base: BaseId,
-        preference: u16,
+        (preference, options): (u16, InterfaceOptions),
         config: &Config,
     ) -> Self {
-        let mut interface = Self { id, address, preference, base, servers: Vec::new() };
+        let mut interface = Self { id, address, preference, options, base, servers: Vec::new() };
         interface.ask_all(config);
         interface
     }
@@ -232,6 +234,8 @@ impl Session {
         let Some(interface) = shared.interfaces.iter().find(|other| other.id == interface) else { return };
         let Some(base) = shared.base(interface.base).filter(|base| self.admits(base)) else { return };
         let (id, address, preference) = (base.id, base.address, base.preference);
+        let (network, cost) = (base.options.network, base.options.cost);
+        let hides = base.options.mdns_name.is_some();
         // RFC 8445, Section 5.1.3: the same address with the same base is redundant, also that of the host.
         let known = |candidate: &LocalCandidate| candidate.address == mapped && candidate.base == id;
         let of_base = self.candidates.iter().filter(|candidate| candidate.base == id);
@@ -248,9 +252,12 @@ impl Session {
             kind: Kind::ServerReflexive,
             protocol: CandidateProtocol::Udp,
             address: mapped,
-            related: Some(self.policy.disclosed(address)),
+            related: Some(self.policy.disclosed(address, hides)),
             priority: priority(Kind::ServerReflexive, CandidateProtocol::Udp, preference),
             foundation,
+            name: None,
+            network,
+            cost,
             announced: false,
         });
     }

@@ -93,8 +93,8 @@ pub enum Protocol {
 pub enum CandidateAddress {
     /// IPv4 or IPv6.
     Ip(IpAddr),
-    /// A multicast DNS name that hides the address. The agent ignores such a candidate: the peer's own checks show the
-    /// address, as a peer-reflexive candidate.
+    /// A multicast DNS name that hides the address. The agent asks for the address by [`crate::Event::ResolveName`]; without
+    /// an answer the peer's own checks may still show it, as a peer-reflexive candidate.
     Mdns(String),
     /// Another domain name, which the agent does not resolve.
     Name(String),

@@ -104,6 +104,8 @@ mod credentials;
 mod event;
 mod gather;
 pub mod grammar;
+mod interface;
+mod mdns;
 mod nomination;
 mod pair;
 mod path;
@@ -128,6 +130,7 @@ pub use event::{
     ServerError, ServerFailure, State, Stats, StreamError, TransactionReport,
 };
 pub use grammar::Candidate;
+pub use interface::InterfaceOptions;
 pub use pair::{PairPhase, PairStats};
 pub use path::{InterfaceId, PairId, Path, Received, SendingPath, SourceId, Transmit, Transport};
 pub use role::Role;

@@ -4,7 +4,7 @@
 //!    when those have had a round trip more.
 //! 2. It sends a check with USE-CANDIDATE; the answer makes the pair nominated here.
 //! 3. A controlled agent marks the pair when that check arrives, or when its own check of the pair succeeds.
-//! 4. Payload leaves on the best of: pairs that are heard, nominated pairs, pairs of higher priority.
+//! 4. Payload leaves on the best of: pairs that are heard, nominated pairs, pairs on cheaper networks, pairs of higher priority.
 
 use std::time::{Duration, Instant};
 
@@ -41,11 +41,15 @@ impl Session {
         }
         let silence = shared.config.disconnected_after;
         let works = |pair: &&Pair| pair.is_valid() && !pair.refused_nomination && pair.is_alive(now, silence);
-        let Some(best) = self.checklist.iter().filter(works).max_by_key(|pair| pair.priority) else { return };
-        let (session, id, priority) = (self.id, best.id, best.priority);
+        let Some(best) = self.checklist.iter().filter(works).max_by_key(|pair| pair.preference()) else {
+            return;
+        };
+        let (session, id, preference) = (self.id, best.id, best.preference());
         let grace = best.round_trip.unwrap_or_default().clamp(GRACE, MAX_GRACE);
         let ready = self.progress.first_valid.map_or(now, |first| first + grace);
-        if now < ready && self.checklist.iter().any(|pair| pair.is_pending() && pair.priority > priority) {
+        if now < ready
+            && self.checklist.iter().any(|pair| pair.is_pending() && pair.preference() > preference)
+        {
             self.timers.set(Timer::Nomination, Some(ready));
             return;
         }
@@ -98,7 +102,7 @@ impl Session {
     /// Chooses the pair that payload of this session leaves on.
     pub(crate) fn select(&mut self, shared: &Shared, now: Instant) {
         let silence = shared.config.disconnected_after;
-        let rank = |pair: &&Pair| (pair.is_alive(now, silence), pair.nomination, pair.priority);
+        let rank = |pair: &&Pair| (pair.is_alive(now, silence), pair.nomination, pair.preference());
         let best = self.checklist.iter().filter(|pair| pair.is_valid()).max_by_key(rank).map(|pair| pair.id);
         self.progress.concluded |= self.has_nominated(shared);
         self.progress.selected = best;

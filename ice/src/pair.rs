@@ -4,6 +4,7 @@
 //! for the pairs of all local candidates on that base. That the mapped address of an answer differs from the base
 //! makes no other pair: success and nomination belong to the pair that was checked.
 
+use std::cmp::Reverse;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,10 @@ pub(crate) struct Pair {
     pub(crate) base: BaseId,
     pub(crate) local: SocketAddr,
     pub(crate) local_kind: Kind,
+    /// What the networks at both ends cost.
+    pub(crate) cost: u32,
+    /// What the peer is told of our network: its number, and what it costs.
+    pub(crate) network_cost: u32,
     pub(crate) remote: SocketAddr,
     /// As on the wire.
     pub(crate) path: Path,
@@ -148,6 +153,11 @@ impl Pair {
         if !self.is_valid() {
             self.state = PairState::Failed;
         }
+    }
+
+    /// By which of two pairs that work the one to send on is chosen: what costs less, then what has the higher priority.
+    pub(crate) const fn preference(&self) -> (Reverse<u32>, u64) {
+        (Reverse(self.cost), self.priority)
     }
 
     /// Its path is gone, though another may be made.

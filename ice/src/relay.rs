@@ -187,7 +187,9 @@ impl Agent {
         }
         let Relay { interface, index, path, .. } = *relay;
         let own = self.shared.interfaces.iter().find(|other| other.id == interface);
-        let Some(preference) = own.map(|own| own.preference) else { return };
+        let Some((preference, options)) = own.map(|own| (own.preference, own.options.clone())) else {
+            return;
+        };
         for address in
             [relayed.ipv6, relayed.ipv4].into_iter().flatten().filter(|address| is_usable(*address))
         {
@@ -198,6 +200,7 @@ impl Agent {
                 address,
                 preference: relayed_preference(preference, address.ip(), path.transport, index),
                 related: relayed.mapped,
+                options: options.clone(),
             };
             self.add_base(base);
         }

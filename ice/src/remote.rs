@@ -7,7 +7,7 @@ use duologue_stun::canonical;
 use crate::agent::without_scope;
 use crate::base::{Base, BaseKind};
 use crate::candidate::{CandidateProtocol, Kind, RemoteCandidate, TcpKind, can_pair, is_usable};
-use crate::grammar::Candidate;
+use crate::grammar::{Candidate, CandidateAddress};
 use crate::pair::{Pair, PairCounters, PairState};
 use crate::path::{BaseId, PairId, Path, SourceId, Transport};
 use crate::role::Role;
@@ -25,10 +25,6 @@ pub(crate) enum Accepted {
 impl Session {
     /// Whether the candidate is one to make pairs with.
     pub(crate) fn accept_remote(&mut self, shared: &mut Shared, candidate: &Candidate) -> Accepted {
-        let Some(address) = candidate.socket_address().map(canonical).filter(|address| is_usable(*address))
-        else {
-            return Accepted::Ignored;
-        };
         let (Some(kind), Some(protocol)) = (Kind::of(&candidate.kind), CandidateProtocol::of(candidate))
         else {
             return Accepted::Ignored;
@@ -41,6 +37,11 @@ impl Session {
         if candidate.component != 1 || !is_current {
             return Accepted::Ignored;
         }
+        if let CandidateAddress::Mdns(name) = &candidate.address {
+            return self.ask_for_name(shared, name, candidate);
+        }
+        let address = candidate.socket_address().map(canonical).filter(|address| is_usable(*address));
+        let Some(address) = address else { return Accepted::Ignored };
         if protocol == CandidateProtocol::Tcp(TcpKind::Active) {
             // It tells no port: its stream, and the check on it, will.
             let awaited = shared.bases.iter().any(|base| base.kind == BaseKind::Tcp(TcpKind::Passive));
@@ -50,7 +51,8 @@ impl Session {
         if let Some(known) = self.remotes.iter_mut().find(is_known) {
             // A signalled candidate that was found as peer-reflexive before: its pairs stay as they are.
             if known.kind == Kind::PeerReflexive && kind != Kind::PeerReflexive {
-                *known = RemoteCandidate { protocol, address, kind, priority: candidate.priority };
+                let priority = candidate.priority;
+                *known = RemoteCandidate { protocol, address, kind, priority, cost: network_cost(candidate) };
                 self.update_pairs(shared.role, address, kind, candidate.priority);
             }
             return Accepted::Known;
@@ -58,7 +60,8 @@ impl Session {
         if self.remotes.len() >= usize::from(shared.config.max_remote_candidates) {
             return Accepted::Ignored;
         }
-        self.remotes.push(RemoteCandidate { protocol, address, kind, priority: candidate.priority });
+        let (priority, cost) = (candidate.priority, network_cost(candidate));
+        self.remotes.push(RemoteCandidate { protocol, address, kind, priority, cost });
         let index = self.remotes.len() - 1;
         for base in shared.bases.iter().map(|base| base.id).collect::<Vec<_>>() {
             self.pair_up(shared, base, index);
@@ -89,6 +92,12 @@ impl Session {
     }
 }
 
+/// The `network-cost` extension, as libwebrtc tells it.
+fn network_cost(candidate: &Candidate) -> u16 {
+    let told = candidate.extensions.iter().find(|(name, _)| name == "network-cost");
+    told.and_then(|(_, value)| value.parse().ok()).unwrap_or_default()
+}
+
 /// A pair on which nothing has happened; its id comes with its place in the checklist.
 pub(crate) fn new_pair(shared: &Shared, base: &Base, remote: &RemoteCandidate) -> Pair {
     let (local, to) = (base.address, base.scoped(remote.address));
@@ -96,6 +105,8 @@ pub(crate) fn new_pair(shared: &Shared, base: &Base, remote: &RemoteCandidate) -
         id: PairId(0),
         base: base.id,
         local,
+        cost: u32::from(base.options.cost) + u32::from(remote.cost),
+        network_cost: (u32::from(base.options.network) << 16) | u32::from(base.options.cost),
         local_kind: base.candidate_kind(),
         remote: to,
         // A stream that is not open yet has no port of ours.

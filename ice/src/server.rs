@@ -31,6 +31,8 @@ struct Check {
     priority: u32,
     role: Option<(Role, u64)>,
     nomination: Option<u32>,
+    /// What the peer says its network costs.
+    cost: u16,
 }
 
 impl Agent {
@@ -142,7 +144,8 @@ impl Session {
         shared.remember(id, source);
         shared.stats.requests_received += 1;
         self.progress.asked = true;
-        let pair = self.shown_pair(shared, now, source, check.priority).ok_or(Discard::Limit)?;
+        let pair =
+            self.shown_pair(shared, now, source, (check.priority, check.cost)).ok_or(Discard::Limit)?;
         if let Some(pair) = self.checklist.get_mut(pair) {
             pair.heard = Some(now);
             pair.qualified = true;
@@ -160,7 +163,7 @@ impl Session {
         shared: &mut Shared,
         now: Instant,
         source: SourceId,
-        priority: u32,
+        (priority, cost): (u32, u16),
     ) -> Option<PairId> {
         if let Some(pair) = self.checklist.at(source) {
             return Some(pair.id);
@@ -176,7 +179,7 @@ impl Session {
         let protocol = base.kind.protocol().opposite();
         let is_known = |known: &RemoteCandidate| known.address == address && known.protocol == protocol;
         let known = self.remotes.iter().position(is_known);
-        let found = RemoteCandidate { protocol, address, kind: Kind::PeerReflexive, priority };
+        let found = RemoteCandidate { protocol, address, kind: Kind::PeerReflexive, priority, cost };
         let pair = match known.and_then(|index| self.remotes.get(index)) {
             Some(known) => new_pair(shared, base, known),
             None => new_pair(shared, base, &found),
@@ -269,7 +272,7 @@ fn read_check(message: &Message<'_>) -> Result<Check, ResponseKind> {
         }
         return Err(ResponseKind::Unknown { types, count });
     }
-    let mut check = Check { priority: 0, role: None, nomination: None };
+    let mut check = Check { priority: 0, role: None, nomination: None, cost: 0 };
     for raw in message.attributes() {
         let attribute = match raw.decode() {
             Ok(attribute) => attribute,
@@ -282,6 +285,7 @@ fn read_check(message: &Message<'_>) -> Result<Check, ResponseKind> {
             Attribute::Priority(priority) => check.priority = priority,
             Attribute::IceControlling(tie) => check.role = Some((Role::Controlling, tie)),
             Attribute::IceControlled(tie) => check.role = Some((Role::Controlled, tie)),
+            Attribute::NetworkCost(value) => check.cost = (value & 0xffff) as u16,
             Attribute::UseCandidate => check.nomination = check.nomination.or(Some(0)),
             Attribute::Nomination(value) => check.nomination = check.nomination.max(Some(value)),
             _ => {}

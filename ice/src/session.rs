@@ -13,6 +13,7 @@ use crate::checklist::Checklist;
 use crate::config::CandidatePolicy;
 use crate::credentials::Credentials;
 use crate::event::FailureReason;
+use crate::grammar::Candidate;
 use crate::pair::Pair;
 use crate::path::{BaseId, PairId};
 use crate::role::Role;
@@ -31,6 +32,8 @@ pub(crate) struct Session {
     pub(crate) remote_done: bool,
     pub(crate) candidates: Vec<LocalCandidate>,
     pub(crate) remotes: Vec<RemoteCandidate>,
+    /// Candidates whose names are to be resolved.
+    pub(crate) unresolved: Vec<Candidate>,
     pub(crate) checklist: Checklist,
     pub(crate) timers: Timers,
     pub(crate) progress: Progress,
@@ -89,6 +92,7 @@ impl Session {
             remote_done: false,
             candidates,
             remotes: Vec::new(),
+            unresolved: Vec::new(),
             checklist: Checklist::new(shared.role),
             timers: Timers::default(),
             progress: Progress::default(),

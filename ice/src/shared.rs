@@ -130,7 +130,10 @@ impl Shared {
     /// The candidate that a base is by itself.
     pub(crate) fn own_candidate(&mut self, policy: CandidatePolicy, id: BaseId) -> Option<LocalCandidate> {
         let base = self.base(id)?;
-        let Base { address, related, .. } = *base;
+        let Base { address, related, ref options, .. } = *base;
+        let (network, cost) = (options.network, options.cost);
+        let name = options.mdns_name.clone().filter(|_| !matches!(base.kind, BaseKind::Relayed(_)));
+        let hides = options.mdns_name.is_some();
         let (kind, protocol, priority) = (base.candidate_kind(), base.kind.protocol(), base.priority());
         let server = match base.kind {
             BaseKind::Host | BaseKind::Tcp(_) if policy != CandidatePolicy::All => return None,
@@ -148,8 +151,11 @@ impl Shared {
             kind,
             protocol,
             address,
-            related: related.map(|related| policy.disclosed(related)),
+            related: related.map(|related| policy.disclosed(related, hides)),
             priority,
+            name,
+            network,
+            cost,
             foundation,
             announced: false,
         })

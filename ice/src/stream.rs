@@ -18,6 +18,7 @@ use crate::agent::Agent;
 use crate::base::{Admission, Base, BaseKind};
 use crate::candidate::{TcpKind, is_usable};
 use crate::event::{Event, InterfaceError, StreamError};
+use crate::interface::InterfaceOptions;
 use crate::pair::PairState;
 use crate::path::{InterfaceId, Path, SourceId, Transport};
 use crate::relay::RelayId;
@@ -72,7 +73,12 @@ impl Agent {
     ///
     /// # Errors
     /// As of [`Agent::add_interface`].
-    pub fn add_listener(&mut self, now: Instant, address: SocketAddr) -> Result<InterfaceId, InterfaceError> {
+    pub fn add_listener(
+        &mut self,
+        now: Instant,
+        address: SocketAddr,
+        options: &InterfaceOptions,
+    ) -> Result<InterfaceId, InterfaceError> {
         let now = self.advance(now);
         let address = canonical(address);
         if self.is_closed() {
@@ -93,14 +99,8 @@ impl Agent {
         let both = self.shared.config.simultaneous_open.then_some(TcpKind::SimultaneousOpen);
         for kind in [TcpKind::Passive].into_iter().chain(both) {
             let id = self.shared.next_base_id();
-            self.add_base(Base {
-                id,
-                interface,
-                kind: BaseKind::Tcp(kind),
-                address,
-                preference,
-                related: None,
-            });
+            let (kind, options) = (BaseKind::Tcp(kind), options.clone());
+            self.add_base(Base { id, interface, kind, address, preference, related: None, options });
         }
         self.settle(now);
         Ok(interface)

@@ -1,10 +1,11 @@
 //! Two agents find each other over every network that lets them.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::common::{Spec, World};
-use duologue_ice::{FailureReason, Role, State};
-use duologue_netsim::NatKind;
+use duologue_ice::{Event, FailureReason, InterfaceOptions, Role, State};
+use duologue_netsim::{Link, NatKind, Realm};
 
 fn reaching_pairs() -> Vec<(NatKind, NatKind)> {
     let pairs = NatKind::ALL.into_iter().flat_map(|a| NatKind::ALL.into_iter().map(move |b| (a, b)));
@@ -142,4 +143,61 @@ fn trickled_candidates_connect_while_gathering_goes_on() {
             assert_eq!(world.state(index), State::Completed, "seed {seed}");
         }
     }
+}
+
+#[test]
+fn of_two_networks_the_cheaper_one_is_nominated_and_its_cost_is_told() {
+    for costs in [[900, 10], [10, 900]] {
+        let mut world = World::new(&Spec::new(9));
+        let now = world.now();
+        let link = Link { delay: Duration::from_millis(25), ..Link::default() };
+        let (host, second) = (world.hosts[0], "192.0.2.99".parse().unwrap());
+        world.network.add_interface(host, second, Realm::INTERNET, link.clone(), link);
+        let addresses = [world.addresses[0], SocketAddr::new(second, 5000)];
+        for ((address, cost), network) in addresses.into_iter().zip(costs).zip(1..) {
+            let mut options = InterfaceOptions::default();
+            options.cost = cost;
+            options.network = network;
+            world.host(0).agent.add_interface_with(now, address, options).unwrap();
+        }
+        let other = world.addresses[1];
+        world.host(1).agent.add_interface(now, other).unwrap();
+        let told: Vec<_> = world.host(0).agent.local_candidates().map(|one| one.to_string()).collect();
+        assert!(told[0].ends_with(&format!(" network-id 1 network-cost {}", costs[0])), "{told:?}");
+        world.exchange();
+        assert!(world.connect());
+        let cheaper = addresses[usize::from(costs[1] < costs[0])];
+        assert_eq!(world.host(0).selected_path().unwrap().local, cheaper);
+        assert_eq!(world.host(1).selected_path().unwrap().remote, cheaper);
+    }
+}
+
+#[test]
+fn a_hidden_address_is_told_as_a_name_which_the_peer_asks_to_resolve() {
+    let mut world = World::new(&Spec::new(10));
+    let now = world.now();
+    let name = "7a5a1c3e-5a4e-4a0f-9e0e-1f2f3f4f5f6f.local";
+    let mut options = InterfaceOptions::default();
+    options.mdns_name = Some(name.to_owned());
+    let addresses = world.addresses;
+    world.host(0).agent.add_interface_with(now, addresses[0], options).unwrap();
+    world.host(1).agent.add_interface(now, addresses[1]).unwrap();
+    let told: Vec<_> = world.host(0).agent.local_candidates().map(|one| one.to_string()).collect();
+    assert!(told.len() == 1 && told[0].contains(&format!(" {name} 5000 typ host")), "{told:?}");
+    // b alone knows of candidates: without the name's address it could not begin.
+    world.describe(0, 1);
+    world.describe(0, 1);
+    let credentials = world.host(1).agent.local_credentials().clone();
+    world.host(0).agent.set_remote_credentials(now, credentials).unwrap();
+    let asked = |world: &mut World| {
+        let events = world.host(1).events.iter();
+        events.filter(|(_, event)| *event == Event::ResolveName(name.to_owned())).count()
+    };
+    assert_eq!(asked(&mut world), 1);
+    world.wait(Duration::from_secs(2));
+    assert_eq!(world.state(1), State::Checking);
+    let now = world.now();
+    world.host(1).agent.name_resolved(now, &name.to_uppercase(), addresses[0].ip());
+    assert!(world.run(Duration::from_secs(2), |nodes| nodes[1].host().selected_path().is_some()));
+    assert_eq!(world.host(1).selected_path().unwrap().remote, addresses[0]);
 }

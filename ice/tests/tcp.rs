@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use duologue_ice::{Candidate, Discard, Event, GatheringState, Path, State, StreamError, Transport};
+use duologue_ice::{
+    Candidate, Discard, Event, GatheringState, InterfaceOptions, Path, State, StreamError, Transport,
+};
 use duologue_netsim::NatKind;
 
 use crate::common::{Peer, Spec, World};
@@ -35,7 +37,7 @@ fn world(mut spec: Spec, sides: [Side; 2]) -> World {
         let address = SocketAddr::new(world.addresses[index].ip(), LISTENING);
         let host = world.host(index);
         if side.passive {
-            host.agent.add_listener(now, address).unwrap();
+            host.agent.add_listener(now, address, &InterfaceOptions::default()).unwrap();
             host.streams.listen(address);
         }
         host.drain_events(now);
@@ -105,7 +107,7 @@ fn udp_is_preferred_and_tcp_candidates_are_told_as_rfc_6544_says() {
     world.gather();
     let now = world.now();
     let address = SocketAddr::new(world.addresses[0].ip(), LISTENING);
-    world.host(0).agent.add_listener(now, address).unwrap();
+    world.host(0).agent.add_listener(now, address, &InterfaceOptions::default()).unwrap();
     let mut candidates: Vec<_> = world.host(0).agent.local_candidates().collect();
     candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.priority));
     let texts: Vec<_> = candidates.iter().map(ToString::to_string).collect();

@@ -52,6 +52,11 @@ impl<'b> Writer<'b> {
         self.fixed(AttributeType::PRIORITY, priority.to_be_bytes())
     }
 
+    /// NETWORK-COST: the network's number in the upper half, what it costs in the lower.
+    pub fn network_cost(self, value: u32) -> Self {
+        self.fixed(AttributeType::NETWORK_COST, value.to_be_bytes())
+    }
+
     /// USE-CANDIDATE.
     pub fn use_candidate(self) -> Self {
         self.fixed(AttributeType::USE_CANDIDATE, [])
