@@ -30,6 +30,10 @@ const CHECKS: u8 = 21;
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// From the first transmission of a check until it is given up, at the smallest RTO.
 pub(crate) const CHECK_LIFE: Duration = Duration::from_millis(39_500);
+/// Triggered checks leave 5 ms after one another as long as a session has not started more requests than these.
+const FAST_TRIGGERED: u32 = 200;
+/// How many triggered checks leave in a row while others wait.
+const MAX_TRIGGERED_RUN: u8 = 16;
 /// How long the answer to a cancelled request still counts.
 const CANCELLED_LIFE: Duration = Duration::from_secs(3);
 
@@ -38,7 +42,8 @@ impl Agent {
     pub(crate) fn next_pace(&self) -> Option<Instant> {
         let shared = &self.shared;
         let is_fast = self.session.progress.checks < u32::from(shared.config.fast_checks);
-        let is_triggered = self.sessions().any(|session| session.has_triggered(shared));
+        let is_triggered = self.session.progress.checks < FAST_TRIGGERED
+            && self.sessions().any(|session| session.has_triggered(shared));
         let gap = if is_triggered || shared.has_query_due() || is_fast {
             MIN_PACING
         } else {
@@ -49,18 +54,25 @@ impl Agent {
     }
 
     /// Starts one request if its time has come: a triggered check, a question to a server, or an ordinary check
-    /// (RFC 8445, Section 6.1.4.2). Of two sessions the newest comes first.
+    /// (RFC 8445, Section 6.1.4.2). After a run of triggered checks the others have a turn: behind NATs that show a new
+    /// address with each datagram there is always one more. Of two sessions the newest comes first.
     pub(crate) fn pace(&mut self, now: Instant) {
         if self.next_pace().is_none_or(|at| now < at) {
             return;
         }
         let Self { shared, session, previous, .. } = self;
         let mut previous = previous.as_deref_mut();
-        let started = session.start_triggered(shared)
-            || previous.as_deref_mut().is_some_and(|session| session.start_triggered(shared))
-            || shared.start_query(now)
-            || session.start_ordinary(shared)
-            || previous.is_some_and(|session| session.start_ordinary(shared));
+        let run = std::mem::take(&mut shared.triggered_run);
+        let started = if run < MAX_TRIGGERED_RUN && start_triggered(shared, session, previous.as_deref_mut())
+        {
+            shared.triggered_run = run + 1;
+            true
+        } else {
+            shared.start_query(now)
+                || session.start_ordinary(shared)
+                || previous.as_deref_mut().is_some_and(|session| session.start_ordinary(shared))
+                || start_triggered(shared, session, previous)
+        };
         if started {
             session.progress.checks = session.progress.checks.saturating_add(1);
         }
@@ -236,6 +248,10 @@ impl Agent {
         let mut sessions = std::iter::once(session).chain(previous.as_deref_mut());
         Some((sessions.find(|session| session.id == id)?, shared))
     }
+}
+
+fn start_triggered(shared: &mut Shared, newest: &mut Session, previous: Option<&mut Session>) -> bool {
+    newest.start_triggered(shared) || previous.is_some_and(|session| session.start_triggered(shared))
 }
 
 impl Shared {

@@ -1,7 +1,9 @@
 //! Cells in which relays decide.
 
+use std::time::Duration;
+
 use duologue_ice::CandidatePolicy;
-use duologue_netsim::{Behaviour, NatKind};
+use duologue_netsim::{Behaviour, NatConfig, NatKind};
 
 use crate::cell::{Cell, Guard, Guard6, Place, guards, guards6};
 use crate::plan::{Setup, Turn};
@@ -83,6 +85,24 @@ fn where_no_datagram_passes_streams_to_a_relay_do() {
         assert_eq!(search(&cell.plan()), Verdict::NO_WAY);
         // The peer's relay does not help who cannot send to it.
         assert!(!call(&cell).is_connected(), "{cell:?}");
+    }
+}
+
+#[test]
+fn addresses_without_end_do_not_crowd_the_relay_out() {
+    let mapping = Behaviour::AddressAndPortDependent;
+    let guard = Guard::Nat(NatConfig { mapping, ..NatKind::FullCone.into() });
+    for interfaces in 1..=2 {
+        let place = Place { v4: vec![guard.clone(); interfaces], v6: vec![] };
+        for (seed, turn) in (0..).zip([Turn::Udp, Turn::Tcp]) {
+            for one_way in [2, 5, 11, 50].map(Duration::from_millis) {
+                let setups = [Setup::with(turn), Setup::PLAIN];
+                let cell = Cell { setups, one_way, ..Cell::of(seed, [place.clone(), place.clone()]) };
+                assert_eq!(search(&cell.plan()), Verdict::Path);
+                let outcome = call(&cell);
+                assert!(outcome.is_connected(), "{outcome:?} {cell:?}");
+            }
+        }
     }
 }
 
