@@ -9,9 +9,10 @@ use duologue_stun::{
 };
 
 use crate::agent::Agent;
+use crate::attempts::CHECK_LIFE;
 use crate::base::Admission;
 use crate::event::Discard;
-use crate::pair::{Consent, Link, PairState};
+use crate::pair::{Consent, Link, Pair, PairState};
 use crate::path::{PairId, SourceId, Transmit};
 use crate::role::Role;
 use crate::session::Session;
@@ -23,17 +24,12 @@ use crate::transaction::{CheckKind, Outgoing, Purpose, Request, Response, Respon
 pub(crate) const MIN_PACING: Duration = Duration::from_millis(5);
 /// RFC 8445, Section 14.3: "Agents MUST NOT use an RTO value smaller than 500 ms."
 const MIN_RTO: Duration = Duration::from_millis(500);
-/// A check is sent after 0, 0.5, 1.5, 3.5, 5.5 ... seconds and given up after 39.5, as long as the doubling of RFC 8489,
-/// Section 6.2.1 would take: an answer needs both directions at once, and on lossy paths waits of 8 and 16 s between two
-/// attempts decide whether there is one in time.
-const CHECKS: u8 = 21;
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
-/// From the first transmission of a check until it is given up, at the smallest RTO.
-pub(crate) const CHECK_LIFE: Duration = Duration::from_millis(39_500);
-/// Triggered checks leave 5 ms after one another as long as a session has not started more requests than these.
-const FAST_TRIGGERED: u32 = 200;
+/// How long the answer to a check is waited for: longer than any round trip. Meanwhile others leave.
+const ANSWER_WAIT: Duration = Duration::from_secs(5);
 /// How many triggered checks leave in a row while others wait.
 const MAX_TRIGGERED_RUN: u8 = 16;
+/// How many checks may leave 5 ms apart because the peer has set them going.
+const FAST_TRIGGERED: u32 = 100;
 /// How long the answer to a cancelled request still counts.
 const CANCELLED_LIFE: Duration = Duration::from_secs(3);
 
@@ -41,16 +37,18 @@ impl Agent {
     /// When the next new request of either session may leave, should there be one.
     pub(crate) fn next_pace(&self) -> Option<Instant> {
         let shared = &self.shared;
-        let is_fast = self.session.progress.checks < u32::from(shared.config.fast_checks);
-        let is_triggered = self.session.progress.checks < FAST_TRIGGERED
-            && self.sessions().any(|session| session.has_triggered(shared));
-        let gap = if is_triggered || shared.has_query_due() || is_fast {
-            MIN_PACING
+        let checks = self.session.progress.checks;
+        let is_triggered =
+            checks < FAST_TRIGGERED && self.sessions().any(|session| session.has_triggered(shared));
+        let is_fast = checks < u32::from(shared.config.fast_checks);
+        let gap =
+            if is_triggered || shared.has_query_due() || is_fast { MIN_PACING } else { shared.pacing() };
+        let due = if shared.has_query_due() || self.sessions().any(|session| session.has_check(shared)) {
+            shared.now
         } else {
-            shared.config.pacing.max(MIN_PACING)
+            self.sessions().filter_map(|session| session.next_attempt(shared)).min()?
         };
-        let wanted = shared.has_query_due() || self.sessions().any(|session| session.has_check(shared));
-        wanted.then(|| shared.last_check.map_or(shared.now, |last| last + gap))
+        Some(shared.last_check.map_or(due, |last| due.max(last + gap)))
     }
 
     /// Starts one request if its time has come: a triggered check, a question to a server, or an ordinary check
@@ -71,6 +69,8 @@ impl Agent {
             shared.start_query(now)
                 || session.start_ordinary(shared)
                 || previous.as_deref_mut().is_some_and(|session| session.start_ordinary(shared))
+                || session.try_again(shared)
+                || previous.as_deref_mut().is_some_and(|session| session.try_again(shared))
                 || start_triggered(shared, session, previous)
         };
         if started {
@@ -138,6 +138,7 @@ impl Agent {
 
     fn on_written(&mut self, now: Instant, outgoing: &Outgoing) {
         let mut stats = self.shared.stats;
+        let pacing = self.shared.pacing();
         match *outgoing {
             Outgoing::Response(Response { session, to, .. }) => {
                 stats.responses_sent += 1;
@@ -161,9 +162,19 @@ impl Agent {
                         pair.counters.requests_sent += 1;
                         pair.counters.retransmissions_sent += again;
                         pair.counters.consent_requests_sent += consent;
+                        let pacing = (pair.link != Link::Stream).then_some(pacing);
+                        match kind {
+                            CheckKind::Connectivity => pair.attempts.begin(now, pacing),
+                            CheckKind::Nomination => {
+                                pair.nominations.begin(now, pacing);
+                                session.timers.set(Timer::Nomination, pair.nominations.next());
+                            }
+                            CheckKind::Consent | CheckKind::Recheck => {}
+                        }
                     }
                 }
                 self.timers.set(Timer::Transaction, self.shared.requests.next_deadline());
+                self.timers.set(Timer::Pacing, self.next_pace());
             }
         }
         self.shared.stats = stats;
@@ -255,6 +266,11 @@ fn start_triggered(shared: &mut Shared, newest: &mut Session, previous: Option<&
 }
 
 impl Shared {
+    /// Ta.
+    pub(crate) fn pacing(&self) -> Duration {
+        self.config.pacing.max(MIN_PACING)
+    }
+
     pub(crate) fn retransmission(&self) -> Retransmission {
         Retransmission { rto: self.config.rto.max(MIN_RTO), ..Retransmission::default() }
     }
@@ -296,6 +312,29 @@ impl Session {
         self.ordinary(shared).is_some_and(|id| self.start_check(shared, id, CheckKind::Connectivity))
     }
 
+    /// When a pair whose check is unanswered is to be checked again, or given up.
+    fn next_attempt(&self, shared: &Shared) -> Option<Instant> {
+        if !self.can_check(shared) {
+            return None;
+        }
+        let open = self.checklist.iter().filter(|pair| pair.state == PairState::InProgress);
+        open.filter_map(|pair| pair.attempts.next()).min()
+    }
+
+    /// Checks the pair again whose turn came first, and gives up those that have had their time.
+    fn try_again(&mut self, shared: &mut Shared) -> bool {
+        if !self.can_check(shared) {
+            return false;
+        }
+        let now = shared.now;
+        let is_open = |pair: &&mut Pair| pair.state == PairState::InProgress && pair.attempts.are_over(now);
+        self.checklist.iter_mut().filter(is_open).for_each(Pair::fail);
+        let open = self.checklist.iter().filter(|pair| pair.state == PairState::InProgress);
+        let due = open.filter(|pair| pair.attempts.next().is_some_and(|next| next <= now));
+        let next = due.min_by_key(|pair| pair.attempts.next()).map(|pair| pair.id);
+        next.is_some_and(|id| self.start_check(shared, id, CheckKind::Connectivity))
+    }
+
     /// Decides a check of a pair; its bytes are written when they can leave.
     pub(crate) fn start_check(&mut self, shared: &mut Shared, pair: PairId, kind: CheckKind) -> bool {
         if !shared.requests.has_room() || !self.can_check(shared) {
@@ -317,9 +356,7 @@ impl Session {
             }
         }
         let retransmission = match kind {
-            CheckKind::Connectivity | CheckKind::Nomination => {
-                Retransmission { count: CHECKS, longest_wait: LONGEST_WAIT, last_wait: 4, ..retransmission }
-            }
+            CheckKind::Connectivity | CheckKind::Nomination => Retransmission::once(ANSWER_WAIT),
             // RFC 7675, Section 5.1: transmitted once; awaited for a time based on the round-trip time.
             CheckKind::Consent => {
                 let wait = pair.round_trip.unwrap_or_default().saturating_mul(3);
@@ -331,9 +368,14 @@ impl Session {
         };
         // RFC 8489, Section 6.2.2: what goes on a stream is sent once.
         let retransmission = match pair.link {
-            Link::Stream if retransmission.count > 1 => Retransmission::once(CHECK_LIFE),
+            Link::Stream if kind != CheckKind::Consent => Retransmission::once(CHECK_LIFE),
             _ => retransmission,
         };
+        match kind {
+            CheckKind::Connectivity => pair.attempts.decide(),
+            CheckKind::Nomination => pair.nominations.decide(),
+            CheckKind::Consent | CheckKind::Recheck => {}
+        }
         if !pair.is_valid() {
             pair.state = PairState::InProgress;
         }
@@ -390,16 +432,9 @@ impl Session {
 
     fn on_timed_out(&mut self, shared: &mut Shared, pair: PairId, kind: CheckKind) {
         match kind {
-            CheckKind::Connectivity => {
-                if let Some(pair) = self.checklist.get_mut(pair)
-                    && pair.state == PairState::InProgress
-                {
-                    pair.state = PairState::Failed;
-                }
-            }
-            CheckKind::Nomination => self.on_nomination_refused(pair),
             CheckKind::Consent => self.recheck(shared, pair),
-            CheckKind::Recheck => {}
+            // Others have left in the meantime, and the pair knows when to give up.
+            CheckKind::Connectivity | CheckKind::Nomination | CheckKind::Recheck => {}
         }
     }
 

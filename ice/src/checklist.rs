@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use crate::attempts::Attempts;
 use crate::pair::{Pair, PairState};
 use crate::path::{BaseId, PairId, SourceId};
 use crate::role::Role;
@@ -31,7 +32,10 @@ impl Checklist {
     pub(crate) fn rank(&mut self, role: Role) {
         if self.role != role {
             self.role = role;
-            self.pairs.iter_mut().for_each(|pair| pair.set_priority(role));
+            for pair in &mut self.pairs {
+                pair.set_priority(role);
+                pair.nominations = Attempts::default();
+            }
         }
     }
 

@@ -88,7 +88,7 @@ impl Session {
             return;
         }
         for pair in self.checklist.iter_mut().filter(|pair| pair.state == PairState::Failed) {
-            pair.state = PairState::Waiting;
+            pair.begin_anew();
         }
         let valid = self.checklist.iter().filter(|pair| pair.is_valid());
         for id in valid.map(|pair| pair.id).take(KEPT).collect::<Vec<_>>() {

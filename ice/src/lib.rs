@@ -94,6 +94,7 @@
 //! ids, by which an off-path attacker could forge answers.
 
 mod agent;
+mod attempts;
 mod base;
 mod candidate;
 mod check;

@@ -1,20 +1,22 @@
 //! Which pair is nominated, and which one payload leaves on (RFC 8445, Section 8).
 //!
 //! 1. A controlling agent nominates the best pair that works: at once when no better one is still being checked, else
-//!    when those have had a round trip more.
+//!    when those have had a round trip since their first check, or since the first pair worked.
 //! 2. It sends a check with USE-CANDIDATE; the answer makes the pair nominated here.
 //! 3. A controlled agent marks the pair when that check arrives, or when its own check of the pair succeeds.
 //! 4. Payload leaves on the best of: pairs that are heard, nominated pairs, pairs on cheaper networks, pairs of higher priority.
 
 use std::time::{Duration, Instant};
 
+use crate::attempts::Attempts;
+use crate::check::MIN_PACING;
 use crate::pair::{Consent, Pair, PairState};
 use crate::path::PairId;
 use crate::role::Role;
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::timer::Timer;
-use crate::transaction::CheckKind;
+use crate::transaction::{CheckKind, Request};
 
 /// How long better pairs are waited for at least.
 const GRACE: Duration = Duration::from_millis(50);
@@ -46,24 +48,37 @@ impl Session {
         };
         let (session, id, preference) = (self.id, best.id, best.preference());
         let grace = best.round_trip.unwrap_or_default().clamp(GRACE, MAX_GRACE);
-        let ready = self.progress.first_valid.map_or(now, |first| first + grace);
-        if now < ready
-            && self.checklist.iter().any(|pair| pair.is_pending() && pair.preference() > preference)
-        {
+        let first_valid = self.progress.first_valid.unwrap_or(now);
+        let better = self.checklist.iter().filter(|pair| pair.is_pending() && pair.preference() > preference);
+        let asked = better.map(|pair| pair.attempts.first().unwrap_or(first_valid).min(first_valid));
+        if let Some(ready) = asked.max().map(|asked| asked + grace).filter(|ready| now < *ready) {
             self.timers.set(Timer::Nomination, Some(ready));
             return;
         }
-        if shared.requests.has_check(id, CheckKind::Nomination) {
+        let is_other = |request: &Request| request.is_nomination() && request.pair() != Some(id);
+        shared.requests.remove_where(|request| is_other(request) && request.session() == Some(session));
+        let Some(attempts) = self.checklist.get(id).map(|pair| pair.nominations) else { return };
+        if attempts.are_over(now) {
+            self.on_nomination_refused(id);
+            self.timers.set(Timer::Nomination, Some(now + MIN_PACING));
             return;
         }
-        shared.requests.remove_where(|request| request.is_nomination() && request.session() == Some(session));
-        let _ = self.start_check(shared, id, CheckKind::Nomination);
+        let is_due = match attempts.next() {
+            Some(next) => next <= now,
+            None => !shared.requests.has_check(id, CheckKind::Nomination),
+        };
+        if is_due {
+            let _ = self.start_check(shared, id, CheckKind::Nomination);
+        }
+        // That of one that has yet to leave is set when it does.
+        self.timers.set(Timer::Nomination, attempts.next().filter(|_| !is_due));
     }
 
     /// A nomination went without an answer, or was answered by an error: another pair is to be tried.
     pub(crate) fn on_nomination_refused(&mut self, id: PairId) {
         if let Some(pair) = self.checklist.get_mut(id) {
             pair.refused_nomination = true;
+            pair.nominations = Attempts::default();
         }
         let works = |pair: &Pair| pair.is_valid() && !pair.refused_nomination;
         if !self.checklist.iter().any(works) {
@@ -80,7 +95,7 @@ impl Session {
         for id in in_progress.map(|pair| pair.id).collect::<Vec<_>>() {
             self.cancel_checks(shared, now, id);
             if let Some(pair) = self.checklist.get_mut(id) {
-                pair.state = PairState::Waiting;
+                pair.begin_anew();
             }
         }
     }

@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::attempts::Attempts;
 use crate::candidate::{CandidateProtocol, Kind, TcpKind};
 use crate::path::{BaseId, PairId, Path, SourceId};
 use crate::role::Role;
@@ -40,6 +41,10 @@ pub(crate) struct Pair {
     pub(crate) pending_nomination: Option<u32>,
     /// The peer has answered a nomination with an error.
     pub(crate) refused_nomination: bool,
+    /// The checks since the pair was last waiting for its turn.
+    pub(crate) attempts: Attempts,
+    /// Those that nominate it.
+    pub(crate) nominations: Attempts,
     /// The last authentic check or answer from the peer.
     pub(crate) heard: Option<Instant>,
     pub(crate) qualified: bool,
@@ -122,6 +127,12 @@ impl Pair {
 
     pub(crate) const fn source(&self) -> SourceId {
         SourceId { base: self.base, remote: self.remote }
+    }
+
+    /// It is to be checked as if it never had been.
+    pub(crate) fn begin_anew(&mut self) {
+        self.state = PairState::Waiting;
+        self.attempts = Attempts::default();
     }
 
     /// RFC 8445, Section 6.1.2.3: 2^32 * min(G, D) + 2 * max(G, D) + (G > D).

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use duologue_stun::canonical;
 
 use crate::agent::without_scope;
+use crate::attempts::Attempts;
 use crate::base::{Base, BaseKind};
 use crate::candidate::{CandidateProtocol, Kind, RemoteCandidate, TcpKind, can_pair, is_usable};
 use crate::grammar::{Candidate, CandidateAddress};
@@ -127,6 +128,8 @@ pub(crate) fn new_pair(shared: &Shared, base: &Base, remote: &RemoteCandidate) -
         nomination: None,
         pending_nomination: None,
         refused_nomination: false,
+        attempts: Attempts::default(),
+        nominations: Attempts::default(),
         heard: None,
         qualified: false,
         qualified_announced: false,

@@ -221,7 +221,10 @@ impl Session {
                 if shared.requests.has_unsent(id) {
                     return;
                 }
-                pair.state = PairState::Waiting;
+                match pair.state {
+                    PairState::Failed => pair.begin_anew(),
+                    _ => pair.state = PairState::Waiting,
+                }
                 self.cancel_checks(shared, now, id);
                 self.checklist.trigger(id);
             }

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use duologue_stun::crypto::HmacKey;
 
+use crate::attempts::CHECK_LIFE;
 use crate::base::{Base, BaseKind};
 use crate::candidate::{LocalCandidate, RemoteCandidate};
-use crate::check::CHECK_LIFE;
 use crate::checklist::Checklist;
 use crate::config::CandidatePolicy;
 use crate::credentials::Credentials;

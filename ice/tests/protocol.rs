@@ -487,3 +487,28 @@ fn a_candidates_text_survives_the_round_trip() {
     assert_eq!(candidate.value().parse(), Ok(candidate.clone()));
     assert_eq!(candidate.to_string().parse(), Ok(candidate));
 }
+
+/// A pair is checked each Ta at first, by transactions of their own; one that stays silent costs little.
+#[test]
+fn an_unanswered_check_is_followed_by_new_ones_that_become_rare_and_end() {
+    let mut peer = Scripted::described(Role::Controlling);
+    peer.add_candidate(PEER, 100);
+    let (mut times, mut ids) = (vec![], std::collections::BTreeSet::new());
+    let start = peer.now;
+    while peer.now < start + Duration::from_secs(60) {
+        let mut out = vec![];
+        while peer.agent.poll_transmit(peer.now, 1500, &mut out).is_some() {
+            let message = Message::parse(&out).unwrap();
+            assert!(ids.insert(message.transaction_id()), "no transaction is sent twice");
+            times.push((peer.now - start).as_millis());
+            out.clear();
+        }
+        let Some(next) = peer.agent.poll_timeout() else { break };
+        peer.now = next;
+        peer.agent.handle_timeout(next);
+    }
+    assert_eq!(times[..8], [0, 50, 100, 150, 200, 250, 300, 400], "{times:?}");
+    let gaps: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(gaps.is_sorted() && gaps.last() == Some(&2_000), "{gaps:?}");
+    assert!((25..35).contains(&times.len()) && *times.last().unwrap() < 39_500, "{}", times.len());
+}

@@ -81,7 +81,7 @@ fn reports_close_the_ids_of_a_session_that_has_gone() {
         restart(&mut peer);
         describe(&mut peer);
         peer.add_candidate(NEW, 100);
-        peer.wait(SECOND / 10);
+        peer.wait(SECOND / 25);
         drain(&mut peer, &mut open);
         assert_eq!(open.len(), 1, "a check of the new session");
         if rollback {
