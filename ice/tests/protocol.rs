@@ -8,7 +8,7 @@ use duologue_ice::{
     Candidate, Config, Credentials, Discard, Event, FailureReason, Kind, PairPhase, Path, Received,
 };
 use duologue_ice::{RemoteCredentialsError, Role, State};
-use duologue_stun::{AttributeType, Class, ErrorCode};
+use duologue_stun::{AttributeType, Class, ErrorCode, Message};
 
 const MS: Duration = Duration::from_millis(1);
 const PEER: &str = "192.0.2.2:6000";
