@@ -11,8 +11,13 @@
 #[expect(dead_code, reason = "the grid has more kinds of networks")]
 #[path = "../tests/grid/plan.rs"]
 mod plan;
+#[expect(dead_code, reason = "nobody is called by TCP here")]
+#[path = "../tests/common/streams.rs"]
+mod streams;
 #[path = "../tests/grid/timing.rs"]
 mod timing;
+#[path = "../tests/common/turn_server.rs"]
+mod turn_server;
 #[expect(dead_code, reason = "the grid looks at more of a call")]
 #[path = "../tests/grid/world.rs"]
 mod world;

@@ -26,6 +26,8 @@ pub(crate) const MIN_PACING: Duration = Duration::from_millis(5);
 const MIN_RTO: Duration = Duration::from_millis(500);
 /// How long the answer to a check is waited for: longer than any round trip. Meanwhile others leave.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
+/// How many triggered checks leave in a row while others wait.
+const MAX_TRIGGERED_RUN: u8 = 16;
 /// How many checks may leave 5 ms apart because the peer has set them going.
 const FAST_TRIGGERED: u32 = 100;
 /// How long the answer to a cancelled request still counts.
@@ -50,20 +52,27 @@ impl Agent {
     }
 
     /// Starts one request if its time has come: a triggered check, a question to a server, or an ordinary check
-    /// (RFC 8445, Section 6.1.4.2). Of two sessions the newest comes first.
+    /// (RFC 8445, Section 6.1.4.2). After a run of triggered checks the others have a turn: behind NATs that show a new
+    /// address with each datagram there is always one more. Of two sessions the newest comes first.
     pub(crate) fn pace(&mut self, now: Instant) {
         if self.next_pace().is_none_or(|at| now < at) {
             return;
         }
         let Self { shared, session, previous, .. } = self;
         let mut previous = previous.as_deref_mut();
-        let started = session.start_triggered(shared)
-            || previous.as_deref_mut().is_some_and(|session| session.start_triggered(shared))
-            || shared.start_query(now)
-            || session.start_ordinary(shared)
-            || previous.as_deref_mut().is_some_and(|session| session.start_ordinary(shared))
-            || session.try_again(shared)
-            || previous.is_some_and(|session| session.try_again(shared));
+        let run = std::mem::take(&mut shared.triggered_run);
+        let started = if run < MAX_TRIGGERED_RUN && start_triggered(shared, session, previous.as_deref_mut())
+        {
+            shared.triggered_run = run + 1;
+            true
+        } else {
+            shared.start_query(now)
+                || session.start_ordinary(shared)
+                || previous.as_deref_mut().is_some_and(|session| session.start_ordinary(shared))
+                || session.try_again(shared)
+                || previous.as_deref_mut().is_some_and(|session| session.try_again(shared))
+                || start_triggered(shared, session, previous)
+        };
         if started {
             session.progress.checks = session.progress.checks.saturating_add(1);
         }
@@ -252,6 +261,10 @@ impl Agent {
         let mut sessions = std::iter::once(session).chain(previous.as_deref_mut());
         Some((sessions.find(|session| session.id == id)?, shared))
     }
+}
+
+fn start_triggered(shared: &mut Shared, newest: &mut Session, previous: Option<&mut Session>) -> bool {
+    newest.start_triggered(shared) || previous.is_some_and(|session| session.start_triggered(shared))
 }
 
 impl Shared {

@@ -9,7 +9,10 @@ use crate::attempts::Attempts;
 use crate::pair::{Pair, PairState};
 use crate::path::{BaseId, PairId, SourceId};
 use crate::role::Role;
-use crate::shared::PairIds;
+use crate::shared::Shared;
+
+/// How many pairs of one base and peer-reflexive candidates of one IP address are kept that have never worked.
+const MAX_FOUND: usize = 16;
 
 /// A session's checklist, of the one stream and its one component.
 #[derive(Debug)]
@@ -65,28 +68,50 @@ impl Checklist {
         self.pairs.iter_mut().find(|pair| pair.qualified && !pair.qualified_announced)
     }
 
-    /// Adds a pair and gives it its id. When the list is full, the least pair that has never worked goes if the new
-    /// one is better, or if `must` says that the peer itself has shown the new one; else the new one is refused
-    /// (RFC 8445, Section 6.1.2.5).
-    pub(crate) fn insert(
-        &mut self,
-        ids: &mut PairIds,
-        mut pair: Pair,
-        max: usize,
-        must: bool,
-    ) -> Option<PairId> {
-        if self.pairs.len() >= max {
-            let idle = self.pairs.iter().enumerate().filter(|(_, other)| !other.is_valid());
-            let least = idle.min_by_key(|(_, other)| (other.qualified, other.priority));
-            let (index, _) =
-                least.filter(|(_, other)| must || !other.qualified && other.priority < pair.priority)?;
-            let id = self.pairs.swap_remove(index).id;
-            self.triggered.retain(|other| *other != id);
+    /// Adds a pair and gives it its id, in the place of another that has never worked when there is no room
+    /// (RFC 8445, Section 6.1.2.5); without one it is refused. `must`: the peer itself has shown it.
+    pub(crate) fn insert(&mut self, shared: &mut Shared, mut pair: Pair, must: bool) -> Option<PairId> {
+        let is_full = self.pairs.len() >= usize::from(shared.config.max_pairs);
+        if let Some(id) = self.superseded(&pair) {
+            self.remove(shared, id);
+        } else if is_full {
+            let id = self.dispensable(&pair, must)?;
+            self.remove(shared, id);
         }
-        let id = ids.next();
+        let id = shared.pair_ids.next();
         pair.id = id;
         self.pairs.push(pair);
         Some(id)
+    }
+
+    fn remove(&mut self, shared: &mut Shared, id: PairId) {
+        self.pairs.retain(|pair| pair.id != id);
+        self.triggered.retain(|other| *other != id);
+        shared.requests.remove_where(|request| request.pair() == Some(id));
+    }
+
+    /// Some NATs show a new address with each datagram, and two of them to each other without end. The last of them are kept.
+    fn superseded(&self, new: &Pair) -> Option<PairId> {
+        let alike = |pair: &&Pair| {
+            pair.is_found()
+                && pair.base == new.base
+                && pair.remote.ip() == new.remote.ip()
+                && !pair.is_valid()
+        };
+        let alike = || self.pairs.iter().filter(alike);
+        let too_many = new.is_found() && alike().count() >= MAX_FOUND;
+        alike().map(|pair| pair.id).min().filter(|_| too_many)
+    }
+
+    /// Signalled candidates, and what the peer shows, stand before what it has shown earlier; then comes the priority.
+    fn dispensable(&self, new: &Pair, must: bool) -> Option<PairId> {
+        let idle = || self.pairs.iter().filter(|other| !other.is_valid());
+        let oldest = idle().filter(|other| other.is_found()).map(|other| other.id).min();
+        if let Some(oldest) = oldest.filter(|_| must || !new.is_found()) {
+            return Some(oldest);
+        }
+        let least = idle().min_by_key(|other| (other.qualified, other.priority))?;
+        (must || !least.qualified && least.priority < new.priority).then_some(least.id)
     }
 
     pub(crate) fn remove_base(&mut self, base: BaseId) {
@@ -119,9 +144,10 @@ impl Checklist {
         self.triggered.clear();
     }
 
-    /// The best pair that is waiting.
+    /// The best pair that is waiting, other than for a triggered check.
     pub(crate) fn next_ordinary(&self) -> Option<PairId> {
-        let waiting = self.pairs.iter().filter(|pair| pair.state == PairState::Waiting);
+        let waits = |pair: &&Pair| pair.state == PairState::Waiting && !self.triggered.contains(&pair.id);
+        let waiting = self.pairs.iter().filter(waits);
         waiting.max_by_key(|pair| pair.priority).map(|pair| pair.id)
     }
 }

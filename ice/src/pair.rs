@@ -115,6 +115,11 @@ impl Pair {
         matches!(self.state, PairState::Succeeded(_))
     }
 
+    /// Whether its remote candidate is known by the peer's checks alone.
+    pub(crate) fn is_found(&self) -> bool {
+        self.remote_kind == Kind::PeerReflexive
+    }
+
     /// Whether its checks have an outcome still to come.
     pub(crate) const fn is_pending(&self) -> bool {
         matches!(self.state, PairState::Waiting | PairState::InProgress)

@@ -59,7 +59,10 @@ impl Session {
             return Accepted::Known;
         }
         if self.remotes.len() >= usize::from(shared.config.max_remote_candidates) {
-            return Accepted::Ignored;
+            // What was found by checks alone gives way, the oldest first.
+            let found = self.remotes.iter().position(|known| known.kind == Kind::PeerReflexive);
+            let Some(found) = found else { return Accepted::Ignored };
+            self.remotes.remove(found);
         }
         let (priority, cost) = (candidate.priority, network_cost(candidate));
         self.remotes.push(RemoteCandidate { protocol, address, kind, priority, cost });
@@ -80,14 +83,13 @@ impl Session {
 
     /// RFC 8445, Section 6.1.2.2: a pair of a signalled remote candidate and one of our bases.
     pub(crate) fn pair_up(&mut self, shared: &mut Shared, base: BaseId, remote: usize) {
-        let max = usize::from(shared.config.max_pairs);
         let Some(base) = shared.base(base) else { return };
         let Some(remote) = self.remotes.get(remote) else { return };
         let possible = base.kind.protocol().reaches(remote.protocol);
         if possible && self.admits(base) && can_pair(base.address.ip(), remote.address.ip()) {
             let pair = new_pair(shared, base, remote);
             if self.checklist.at(pair.source()).is_none() {
-                let _ = self.checklist.insert(&mut shared.pair_ids, pair, max, false);
+                let _ = self.checklist.insert(shared, pair, false);
             }
         }
     }

@@ -174,7 +174,6 @@ impl Session {
             return None;
         }
         let address = without_scope(source.remote);
-        let max = usize::from(shared.config.max_pairs);
         let base = shared.base(source.base)?;
         let protocol = base.kind.protocol().opposite();
         let is_known = |known: &RemoteCandidate| known.address == address && known.protocol == protocol;
@@ -190,7 +189,7 @@ impl Session {
         if self.remote.is_some() && !self.progress.checking {
             self.start_checking(shared, now);
         }
-        self.checklist.insert(&mut shared.pair_ids, pair, max, true)
+        self.checklist.insert(shared, pair, true)
     }
 
     /// RFC 8445, Sections 7.3.1.4 and 7.3.1.5: a triggered check, and the peer's nomination.

@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) recent: VecDeque<(TransactionId, SourceId)>,
     /// When the last new request left: one Ta for all sessions.
     pub(crate) last_check: Option<Instant>,
+    /// How many triggered checks have left since another did.
+    pub(crate) triggered_run: u8,
     pub(crate) pair_ids: PairIds,
     pub(crate) stats: Stats,
     next_interface: u32,
@@ -84,6 +86,7 @@ impl Shared {
             requests: Requests::default(),
             recent: VecDeque::new(),
             last_check: None,
+            triggered_run: 0,
             pair_ids: PairIds::default(),
             stats: Stats::default(),
             next_interface: 0,

@@ -132,7 +132,8 @@ impl Network {
         host
     }
 
-    /// Attaches a host to a realm under `ip`: what it sends takes the link `up`, what it receives `down`.
+    /// Attaches a host to a realm under `ip`: what it sends takes the link `up`, what it receives `down`. What it sends to an
+    /// address of its own arrives at once and takes neither.
     pub fn add_interface(
         &mut self,
         host: HostId,
@@ -387,10 +388,15 @@ impl Network {
     }
 
     fn send(&mut self, host: HostId, addresses: Addresses, payload: Payload) {
+        let own = self.topology.interface_of(host, addresses.destination.ip());
         let Some(interface) = self.topology.source(host, addresses.source.ip()) else {
             self.stats.unroutable += 1;
             return;
         };
+        if let Some(interface) = own {
+            self.schedule(self.now, InFlight { addresses, payload, stage: Stage::Arrived { interface } });
+            return;
+        }
         if interface.outage.stops_outbound() {
             self.stats.lost += 1;
             return;

@@ -127,6 +127,12 @@ impl Topology {
         self.interfaces.iter_mut().find(|one| one.present && one.host == host && one.ip == ip)
     }
 
+    /// The interface by which a host has an address itself.
+    pub(crate) fn interface_of(&self, host: HostId, ip: IpAddr) -> Option<InterfaceId> {
+        let is_own = |one: &Interface| one.present && one.host == host && one.ip == ip;
+        self.interfaces.iter().position(is_own).map(InterfaceId)
+    }
+
     pub(crate) fn gateway_mut(&mut self, inner: Realm) -> Option<&mut Gateway> {
         Some(&mut self.gateways.get_mut(inner.0.checked_sub(1)?)?.1)
     }

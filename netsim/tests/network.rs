@@ -37,6 +37,27 @@ fn a_link_of_one_megabit_takes_eight_milliseconds_per_thousand_bytes() {
 }
 
 #[test]
+fn what_a_host_sends_to_its_own_address_arrives_at_once_and_is_never_lost() {
+    let link = Link { delay: Duration::from_millis(20), loss: Loss::Random(1.0), ..Link::default() };
+    let mut network = Network::new(1);
+    let host = network.add_host();
+    for (ip, realm) in [
+        ("192.0.2.1", Realm::INTERNET),
+        ("10.0.0.1", network.add_nat(Realm::INTERNET, "203.0.113.1".parse().unwrap(), NatKind::Symmetric)),
+    ] {
+        network.add_interface(host, ip.parse().unwrap(), realm, link.clone(), link.clone());
+    }
+    let mut nodes = [Post::default()];
+    for destination in ["192.0.2.1:2", "10.0.0.1:2"] {
+        nodes[0].outbox.push_back((addresses("192.0.2.1:1", destination), b"x".to_vec()));
+    }
+    let now = network.now();
+    network.run_to(&mut nodes, now);
+    let heard: Vec<_> = nodes[0].inbox.iter().map(|(_, one, _)| *one).collect();
+    assert_eq!(heard, [addresses("192.0.2.1:1", "192.0.2.1:2"), addresses("192.0.2.1:1", "10.0.0.1:2")]);
+}
+
+#[test]
 fn a_full_queue_drops_its_tail() {
     let link = Link { rate: Some(1_000_000), queue: Duration::from_millis(40), ..Link::default() };
     let (network, nodes) = flood(&link, 1, 20);

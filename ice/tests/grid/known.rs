@@ -27,8 +27,8 @@ fn an_open_host_and_one_behind_a_firewall_reach_whoever_can_send() {
     assert_eq!(between(&Guard::Open, &symmetric), Verdict::Path);
     assert_eq!(between(&Guard::Open, &strict), Verdict::Path);
     assert_eq!(between(&strict, &strict), Verdict::Path);
-    assert_eq!(between(&strict, &symmetric), Verdict::NoWay);
-    assert_eq!(between(&Guard::Open, &blocked), Verdict::NoWay);
+    assert_eq!(between(&strict, &symmetric), Verdict::NO_WAY);
+    assert_eq!(between(&Guard::Open, &blocked), Verdict::NO_WAY);
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn two_homes_of_one_carrier_need_it_to_hairpin() {
         let guard = Guard::TwoLevels { home, carrier };
         let places = [Place::v4(&guard), Place::v4(&guard)];
         let cell = Cell { neighbours: Neighbours::OneCarrier, ..Cell::of(0, places) };
-        let expected = if hairpinning { Verdict::Path } else { Verdict::NoWay };
+        let expected = if hairpinning { Verdict::Path } else { Verdict::NO_WAY };
         assert_eq!(search(&cell.plan()), expected);
         // With a carrier each it does not matter.
         let strangers = Cell { neighbours: Neighbours::Strangers { alike: true }, ..cell };
@@ -50,12 +50,12 @@ fn two_homes_of_one_carrier_need_it_to_hairpin() {
 #[test]
 fn hosts_without_a_common_ip_version_have_no_pairs() {
     let places = [Place::v4(&Guard::Open), Place::v6(Guard6::Open)];
-    assert_eq!(search(&Cell::of(0, places).plan()), Verdict::NoPairs);
+    assert_eq!(search(&Cell::of(0, places).plan()), Verdict::NO_PAIRS);
 }
 
 #[test]
 fn two_nats_whose_ports_change_with_the_address_and_let_all_in_never_meet() {
     let config = NatConfig { mapping: Behaviour::AddressAndPortDependent, ..NatKind::FullCone.into() };
     let guard = Guard::Nat(config);
-    assert_eq!(between(&guard, &guard), Verdict::Endless);
+    assert_eq!(between(&guard, &guard), Verdict::NoPath { endless: true, has_pairs: [true; 2] });
 }

@@ -12,8 +12,14 @@ mod cell;
 mod known;
 mod plan;
 mod reference;
+mod relayed;
+#[expect(dead_code, reason = "nobody is called by TCP here")]
+#[path = "../common/streams.rs"]
+mod streams;
 mod time_to_connect;
 mod timing;
+#[path = "../common/turn_server.rs"]
+mod turn_server;
 mod world;
 
 use cell::{Cell, Neighbours, Place, guards, guards6};
@@ -50,7 +56,7 @@ fn call(cell: &Cell) -> Outcome {
 #[derive(Debug, Default)]
 struct Tally {
     connected: u64,
-    /// Those for which there was no way, one without end, and no pair.
+    /// Those for which there was no way, one without end, and nothing to try on either side.
     no_way: u64,
     endless: u64,
     no_pairs: u64,
@@ -66,12 +72,17 @@ impl Tally {
         let outcome = call(cell);
         self.lost += outcome.stats.lost;
         self.nat_refused += outcome.stats.nat_refused;
-        let failed = |reason| outcome.states == [State::Failed(reason); 2];
+        let reason = |has_pairs| if has_pairs { FailureReason::NoAnswer } else { FailureReason::NoPairs };
         let (counter, agrees) = match verdict {
             Verdict::Path => (&mut self.connected, outcome.is_connected()),
-            Verdict::NoWay => (&mut self.no_way, failed(FailureReason::NoAnswer)),
-            Verdict::Endless => (&mut self.endless, failed(FailureReason::NoAnswer)),
-            Verdict::NoPairs => (&mut self.no_pairs, failed(FailureReason::NoPairs)),
+            Verdict::NoPath { endless, has_pairs } => {
+                let counter = match has_pairs {
+                    _ if endless => &mut self.endless,
+                    [true, true] => &mut self.no_way,
+                    _ => &mut self.no_pairs,
+                };
+                (counter, outcome.states == has_pairs.map(|has_pairs| State::Failed(reason(has_pairs))))
+            }
         };
         *counter += 1;
         if !agrees {

@@ -3,7 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use duologue_ice::{CandidatePolicy, Config, TurnServer};
 use duologue_netsim::{Behaviour, FirewallConfig, HostId, Link, Loss, NatConfig, Network, Realm};
+
+use crate::turn_server::credentials;
 
 /// A realm: 0 is the internet, `n + 1` lies behind gateway `n`.
 pub(crate) const INTERNET: usize = 0;
@@ -24,8 +27,64 @@ pub(crate) enum GatewayKind {
         public: IpAddr,
         config: NatConfig,
     },
-    /// `None` lets no datagram through.
+    /// `None` lets no datagram through, but streams.
     Firewall(Option<Behaviour>),
+}
+
+/// How a host's agent reaches the TURN server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It does not know it.
+    None,
+    Udp,
+    Tcp,
+    /// In both ways, each with allocations of its own.
+    UdpAndTcp,
+}
+
+impl Turn {
+    pub(crate) const ALL: [Self; 4] = [Self::None, Self::Udp, Self::Tcp, Self::UdpAndTcp];
+
+    pub(crate) const fn by_datagrams(self) -> bool {
+        matches!(self, Self::Udp | Self::UdpAndTcp)
+    }
+
+    pub(crate) const fn by_streams(self) -> bool {
+        matches!(self, Self::Tcp | Self::UdpAndTcp)
+    }
+}
+
+/// What a host's agent has been told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Setup {
+    pub(crate) turn: Turn,
+    pub(crate) policy: CandidatePolicy,
+}
+
+impl Setup {
+    /// No TURN server, and all candidates.
+    pub(crate) const PLAIN: Self = Self::with(Turn::None);
+
+    pub(crate) const fn with(turn: Turn) -> Self {
+        Self { turn, policy: CandidatePolicy::All }
+    }
+
+    pub(crate) fn config(self, asks_server: bool) -> Config {
+        let mut config = Config::default();
+        config.policy = self.policy;
+        for server in Plan::servers() {
+            if asks_server {
+                config.stun_servers.push(server);
+            }
+            if self.turn.by_datagrams() {
+                config.turn_servers.push(TurnServer::udp(server, Some(credentials())));
+            }
+            if self.turn.by_streams() {
+                config.turn_servers.push(TurnServer::tcp(server, Some(credentials())));
+            }
+        }
+        config
+    }
 }
 
 /// An address that a host sends from.
@@ -36,14 +95,20 @@ pub(crate) struct Socket {
     pub(crate) address: SocketAddr,
 }
 
-/// Two hosts, what is around them, and a STUN server with an address of each IP version. Relays will stand beside it.
-#[derive(Debug, Clone, Default)]
+/// Two hosts, what is around them, and a server for STUN and TURN with an address of each IP version, from which it relays.
+#[derive(Debug, Clone)]
 pub(crate) struct Plan {
+    pub(crate) setups: [Setup; 2],
     pub(crate) gateways: Vec<Gateway>,
     pub(crate) sockets: Vec<Socket>,
 }
 
 impl Plan {
+    /// Hosts without addresses.
+    pub(crate) const fn new(setups: [Setup; 2]) -> Self {
+        Self { setups, gateways: vec![], sockets: vec![] }
+    }
+
     pub(crate) fn servers() -> [SocketAddr; 2] {
         [SocketAddr::from(([198, 51, 100, 1], 3478)), "[2001:db8:ffff::1]:3478".parse().unwrap()]
     }

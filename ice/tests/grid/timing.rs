@@ -7,7 +7,7 @@ use std::time::Duration;
 use duologue_ice::Role;
 use duologue_netsim::{Loss, NatConfig, NatKind};
 
-use crate::plan::{GatewayKind, INTERNET, Plan};
+use crate::plan::{GatewayKind, INTERNET, Plan, Setup};
 use crate::world::{Call, Outcome, Terms};
 
 const ROUND_TRIP: Duration = Duration::from_millis(100);
@@ -36,7 +36,7 @@ fn host_to_host() -> Row {
 }
 
 fn port_restricted() -> Row {
-    let mut plan = Plan::default();
+    let mut plan = Plan::new([Setup::PLAIN; 2]);
     for host in 0..2 {
         let number = u8::try_from(host).unwrap() + 1;
         let config = NatConfig::from(NatKind::PortRestricted);
@@ -78,7 +78,7 @@ const ROLES: [[Role; 2]; 2] = [[Role::Controlling, Role::Controlled], [Role::Con
 
 /// Two hosts on the internet.
 fn open() -> Plan {
-    let mut plan = Plan::default();
+    let mut plan = Plan::new([Setup::PLAIN; 2]);
     plan.add_socket(0, INTERNET, [192, 0, 2, 1].into());
     plan.add_socket(1, INTERNET, [192, 0, 2, 2].into());
     plan

@@ -1,14 +1,15 @@
-//! Two agents, a STUN server and a signalling channel on a planned network.
+//! Two agents, a server for STUN and TURN, and a signalling channel on a planned network.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use duologue_ice::{Agent, Candidate, Config, Event, GatheringState, Path, Received, Role, State};
-use duologue_netsim::{Addresses, Loss, Network, Node, Stats};
-use duologue_stun::{Class, Message, Method, Writer};
+use duologue_ice::{Agent, Candidate, Event, GatheringState, Path, Received, Role, State, Transport};
+use duologue_netsim::{Addresses, Loss, Network, Node, Stats, StreamEvent, StreamRequest};
 
 use crate::plan::Plan;
+use crate::streams::Streams;
+use crate::turn_server::{TurnServer, config};
 
 /// What the signalling channel carries.
 #[derive(Debug, Clone)]
@@ -20,8 +21,10 @@ enum Signal {
 /// A host with an agent, and what has been seen of it.
 pub(crate) struct Host {
     agent: Agent,
+    streams: Streams,
     signals: VecDeque<Signal>,
-    outbox: Vec<Addresses>,
+    /// How much payload is to be sent.
+    owed: u32,
     /// How often the peer's payload has come from a qualified source.
     heard: u32,
     valid: Option<Instant>,
@@ -30,12 +33,13 @@ pub(crate) struct Host {
 
 impl Host {
     fn new(agent: Agent) -> Self {
-        let (signals, outbox) = (VecDeque::new(), vec![]);
-        Self { agent, signals, outbox, heard: 0, valid: None, nominated: None }
+        let (streams, signals) = (Streams::default(), VecDeque::new());
+        Self { agent, streams, signals, owed: 0, heard: 0, valid: None, nominated: None }
     }
 
     fn look(&mut self, now: Instant) {
         while let Some(event) = self.agent.poll_event() {
+            self.streams.follow(&event);
             match event {
                 Event::LocalCandidate(candidate) => self.signals.push_back(Signal::Candidate(candidate)),
                 Event::GatheringStateChanged(GatheringState::Complete) => {
@@ -51,20 +55,38 @@ impl Host {
             self.nominated = Some(now);
         }
     }
+
+    fn hear(&mut self, payload: &[u8], qualified: bool) {
+        assert_eq!(payload, PAYLOAD);
+        self.heard += u32::from(qualified);
+    }
+
+    fn next_datagram(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Path> {
+        if let Some(owed) = self.owed.checked_sub(1) {
+            self.owed = owed;
+            if let Some(sending) = self.agent.sending_path() {
+                let start = out.len();
+                out.resize(start + sending.headroom(), 0);
+                out.extend_from_slice(PAYLOAD);
+                return self.agent.seal(&sending, out, start);
+            }
+        }
+        Some(self.agent.poll_transmit(now, 1500, out)?.path)
+    }
 }
 
 /// Whoever is on the network.
 pub(crate) enum Peer {
     Host(Box<Host>),
-    /// The STUN server, with the answers that it owes.
-    Server(VecDeque<(Addresses, Vec<u8>)>),
+    /// The server, and what it wants of the network at first.
+    Server(Box<TurnServer>, Vec<StreamRequest>),
 }
 
 impl Peer {
     fn host(&mut self) -> &mut Host {
         match self {
             Self::Host(host) => host,
-            Self::Server(_) => panic!("a server"),
+            Self::Server(..) => panic!("a server"),
         }
     }
 }
@@ -73,9 +95,12 @@ const PAYLOAD: &[u8] = &[128; 20];
 
 impl Node for Peer {
     fn handle_timeout(&mut self, now: Instant) {
-        if let Self::Host(host) = self {
-            host.agent.handle_timeout(now);
-            host.look(now);
+        match self {
+            Self::Host(host) => {
+                host.agent.handle_timeout(now);
+                host.look(now);
+            }
+            Self::Server(server, _) => server.handle_timeout(now),
         }
     }
 
@@ -83,52 +108,64 @@ impl Node for Peer {
         match self {
             Self::Host(host) => {
                 let path = Path::udp(addresses.destination, addresses.source);
-                if let Ok(Received::Payload { qualified: true, bytes, .. }) =
+                if let Ok(Received::Payload { qualified, bytes, .. }) =
                     host.agent.handle_datagram(now, path, datagram)
                 {
-                    assert_eq!(bytes, PAYLOAD);
-                    host.heard += 1;
+                    host.hear(bytes, qualified);
                 }
                 host.look(now);
             }
-            Self::Server(answers) => {
-                let Ok(message) = Message::parse(datagram) else { return };
-                if message.class() != Class::Request {
-                    return;
-                }
-                let mut answer = vec![];
-                Writer::new(&mut answer, Class::Success, Method::BINDING, message.transaction_id())
-                    .xor_mapped_address(addresses.source)
-                    .finish()
-                    .unwrap();
-                let back = Addresses { source: addresses.destination, destination: addresses.source };
-                answers.push_back((back, answer));
-            }
+            Self::Server(server, _) => server.handle_datagram(now, addresses, datagram),
         }
     }
 
     fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Addresses> {
         match self {
             Self::Host(host) => {
-                if let Some(addresses) = host.outbox.pop() {
-                    out.extend_from_slice(PAYLOAD);
-                    return Some(addresses);
+                let start = out.len();
+                loop {
+                    let path = host.next_datagram(now, out)?;
+                    if path.transport == Transport::Udp {
+                        return Some(Addresses { source: path.local, destination: path.remote });
+                    }
+                    host.streams.send(path, &out[start..]);
+                    out.truncate(start);
                 }
-                let path = host.agent.poll_transmit(now, 1500, out)?.path;
-                Some(Addresses { source: path.local, destination: path.remote })
             }
-            Self::Server(answers) => {
-                let (addresses, answer) = answers.pop_front()?;
-                out.extend_from_slice(&answer);
-                Some(addresses)
-            }
+            Self::Server(server, _) => server.poll_transmit(out),
         }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
         match self {
             Self::Host(host) => host.agent.poll_timeout(),
-            Self::Server(_) => None,
+            Self::Server(server, _) => server.poll_timeout(),
+        }
+    }
+
+    fn poll_stream_request(&mut self, _now: Instant) -> Option<StreamRequest> {
+        match self {
+            Self::Host(host) => host.streams.poll_request(),
+            Self::Server(_, wanted) => wanted.pop(),
+        }
+    }
+
+    fn handle_stream(&mut self, now: Instant, stream: Addresses, event: StreamEvent<'_>) {
+        match self {
+            Self::Host(host) => {
+                for (payload, qualified) in host.streams.handle(now, &mut host.agent, stream, event) {
+                    host.hear(&payload, qualified);
+                }
+                host.look(now);
+            }
+            Self::Server(server, _) => server.handle_stream(now, stream, event),
+        }
+    }
+
+    fn poll_stream_bytes(&mut self, _now: Instant, stream: Addresses, room: usize, out: &mut Vec<u8>) {
+        match self {
+            Self::Host(host) => host.streams.poll_bytes(stream, room, out),
+            Self::Server(server, _) => server.poll_stream_bytes(stream, room, out),
         }
     }
 }
@@ -180,15 +217,11 @@ impl Call {
         let mut network = Network::new(terms.seed);
         plan.build(&mut network, terms.one_way, &terms.loss);
         let start = network.now();
-        let mut config = Config::default();
-        if terms.asks_server {
-            config.stun_servers = Plan::servers().into();
-        }
-        let config = Arc::new(config);
         let mut agents = [0, 1].map(|host: usize| {
             let mut seed = [u8::try_from(host).unwrap(); 32];
             seed[..8].copy_from_slice(&terms.seed.to_le_bytes());
-            let mut agent = Agent::new(Arc::clone(&config), seed, start);
+            let config = plan.setups[host].config(terms.asks_server);
+            let mut agent = Agent::new(Arc::new(config), seed, start);
             agent.set_role(start, terms.roles[host]);
             agent
         });
@@ -203,7 +236,12 @@ impl Call {
         }
         let mut nodes: Vec<_> =
             agents.into_iter().map(|agent| Peer::Host(Box::new(Host::new(agent)))).collect();
-        nodes.push(Peer::Server(VecDeque::new()));
+        let mut config = config();
+        config.ipv6 = true;
+        config.max_allocations_per_user = 100;
+        let server = TurnServer::new(config, &Plan::servers(), start);
+        let listens = server.listens().collect();
+        nodes.push(Peer::Server(Box::new(server), listens));
         let (signalling, under_way) = (terms.signalling, VecDeque::new());
         let mut call = Self { network, nodes, signalling, under_way, start };
         if terms.described {
@@ -222,13 +260,9 @@ impl Call {
         });
         let states = [0, 1].map(|host| self.nodes[host].host().agent.state());
         if states == [State::Completed; 2] {
-            for host in 0..2 {
-                let host = self.nodes[host].host();
-                if let Some(path) = host.agent.sending_path().map(|sending| sending.path()) {
-                    host.outbox = vec![Addresses { source: path.local, destination: path.remote }; 20];
-                }
-            }
-            self.run(Duration::from_secs(2), |node| node.heard > 0);
+            (0..2).for_each(|host| self.nodes[host].host().owed = 20);
+            // A stream takes its time when segments are lost.
+            self.run(Duration::from_secs(30), |node| node.heard > 0);
         }
         let since = |at: Option<Instant>| at.map(|at| at - self.start);
         let [a, b] = [0, 1].map(|host| {
