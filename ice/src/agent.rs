@@ -163,6 +163,15 @@ impl Agent {
         self.settle(now);
     }
 
+    /// Says whether the peer's description offers `a=ice-options:renomination`
+    /// ([draft-thatcher-ice-renomination]). Nominations carry values that grow then, and a controlled agent whose path has
+    /// died asks for another one by such a value. A restart keeps it until told otherwise.
+    ///
+    /// [draft-thatcher-ice-renomination]: https://datatracker.ietf.org/doc/html/draft-thatcher-ice-renomination-01
+    pub const fn set_remote_renomination(&mut self, offered: bool) {
+        self.shared.remote_renomination = offered;
+    }
+
     /// Takes another configuration (the W3C's `setConfiguration`). Servers and policy count from the next gathering on, which
     /// [`Self::restart`] begins; whether the agent is lite stays as it was.
     pub fn set_config(&mut self, now: Instant, config: Arc<Config>) {
@@ -223,9 +232,10 @@ impl Agent {
         let now = self.advance(now);
         let received = self.receive(now, path.canonical(), datagram);
         match &received {
-            Ok(Received::Payload { qualified: true, bytes, .. }) => {
+            Ok(Received::Payload { qualified: true, bytes, source }) => {
                 self.shared.stats.payload_datagrams_received += 1;
                 self.shared.stats.payload_bytes_received += bytes.len() as u64;
+                self.each_session(|session, shared| session.on_payload(shared, now, *source, bytes.len()));
             }
             Ok(Received::Payload { .. }) => {}
             Ok(Received::Consumed) => self.settle(now),
@@ -247,8 +257,13 @@ impl Agent {
                     Timer::Retirement => self.retire_previous(),
                     Timer::Relay => self.on_relays_due(now),
                     // `settle` does what these wait for, or they are the sessions'.
-                    Timer::Pacing | Timer::Nomination | Timer::Consent | Timer::Silence | Timer::Patience => {
-                    }
+                    Timer::Pacing
+                    | Timer::Nomination
+                    | Timer::Consent
+                    | Timer::Silence
+                    | Timer::Liveness
+                    | Timer::Spare
+                    | Timer::Patience => {}
                 }
             }
             self.each_session(|session, shared| due |= session.handle_timeout(shared, timer, now));

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use duologue_stun::{
-    Class, ErrorCode, Message, Method, Retransmission, Transaction, TransactionId, TransactionStep,
-    WriteError, Writer, canonical, write_binding_request,
+    AttributeType, Class, ErrorCode, Message, Method, Retransmission, Transaction, TransactionId,
+    TransactionStep, WriteError, Writer, canonical, write_binding_request,
 };
 
 use crate::agent::Agent;
@@ -169,7 +169,7 @@ impl Agent {
                                 pair.nominations.begin(now, pacing);
                                 session.timers.set(Timer::Nomination, pair.nominations.next());
                             }
-                            CheckKind::Consent | CheckKind::Recheck => {}
+                            CheckKind::Consent | CheckKind::Recheck | CheckKind::Probe => {}
                         }
                     }
                 }
@@ -293,10 +293,17 @@ impl Session {
 
     /// The next ordinary check. None while a nominated pair works (RFC 8445, Section 8.1.2).
     fn ordinary(&self, shared: &Shared) -> Option<PairId> {
-        if !self.can_check(shared) || self.has_nominated(shared) {
+        if !self.can_check(shared) || self.works(shared) {
             return None;
         }
         self.checklist.next_ordinary()
+    }
+
+    /// Whether nothing is left to be found out but a warm pair.
+    fn works(&self, shared: &Shared) -> bool {
+        let silence = shared.config.disconnected_after;
+        let is_alive = self.selected().is_some_and(|pair| pair.is_alive(shared.now, silence));
+        self.has_nominated(shared) || self.progress.concluded && is_alive
     }
 
     fn start_triggered(&mut self, shared: &mut Shared) -> bool {
@@ -349,6 +356,7 @@ impl Session {
         match shared.admit(pair.source()) {
             Admission::Ready => {}
             Admission::Opening => {
+                // Its first check leaves when the stream is open.
                 pair.state = PairState::InProgress;
                 return true;
             }
@@ -358,7 +366,9 @@ impl Session {
             }
         }
         let retransmission = match kind {
-            CheckKind::Connectivity | CheckKind::Nomination => Retransmission::once(ANSWER_WAIT),
+            CheckKind::Connectivity | CheckKind::Nomination | CheckKind::Probe => {
+                Retransmission::once(ANSWER_WAIT)
+            }
             // RFC 7675, Section 5.1: transmitted once; awaited for a time based on the round-trip time.
             CheckKind::Consent => {
                 let wait = pair.round_trip.unwrap_or_default().saturating_mul(3);
@@ -376,9 +386,9 @@ impl Session {
         match kind {
             CheckKind::Connectivity => pair.attempts.decide(),
             CheckKind::Nomination => pair.nominations.decide(),
-            CheckKind::Consent | CheckKind::Recheck => {}
+            CheckKind::Consent | CheckKind::Recheck | CheckKind::Probe => {}
         }
-        if !pair.is_valid() {
+        if !pair.is_valid() && kind != CheckKind::Probe {
             pair.state = PairState::InProgress;
         }
         let to = pair.source();
@@ -410,7 +420,13 @@ impl Session {
             Role::Controlled => writer.ice_controlled(shared.tie_breaker),
         };
         if kind == CheckKind::Nomination {
-            writer = writer.use_candidate();
+            if role == Role::Controlling {
+                writer = writer.use_candidate();
+            }
+            if shared.remote_renomination {
+                let value = self.handover.value.to_be_bytes();
+                writer = writer.attribute(AttributeType::NOMINATION, &value);
+            }
         }
         Some(writer.integrity(&*remote.key).fingerprint().finish())
     }
@@ -435,8 +451,13 @@ impl Session {
     fn on_timed_out(&mut self, shared: &mut Shared, pair: PairId, kind: CheckKind) {
         match kind {
             CheckKind::Consent => self.recheck(shared, pair),
+            CheckKind::Recheck => {
+                if let Some(pair) = self.checklist.get_mut(pair) {
+                    pair.suspect = true;
+                }
+            }
             // Others have left in the meantime, and the pair knows when to give up.
-            CheckKind::Connectivity | CheckKind::Nomination | CheckKind::Recheck => {}
+            CheckKind::Connectivity | CheckKind::Nomination | CheckKind::Probe => {}
         }
     }
 
@@ -467,6 +488,8 @@ impl Session {
         shared.stats.responses_received += 1;
         if let Some(pair) = self.checklist.get_mut(pair) {
             pair.heard = Some(now);
+            pair.answered = Some(now);
+            pair.suspect = false;
             pair.qualified = true;
             pair.counters.responses_received += 1;
             if let Some(sample) = round_trip {
@@ -503,26 +526,16 @@ impl Session {
         };
         pair.state = PairState::Succeeded(Consent::Answered { expires, next_check });
         pair.mapped = Some(mapped);
-        let was_nominated = pair.nomination.is_some();
-        match (ours, role, kind) {
-            (Role::Controlling, Role::Controlling, CheckKind::Nomination) => {
-                pair.nomination = pair.nomination.or(Some(0));
-                pair.refused_nomination = false;
-            }
-            // RFC 8445, Section 7.3.1.5: the nomination waited for our own check.
-            (Role::Controlled, _, _) => {
-                if let Some(value) = pair.pending_nomination.take() {
-                    pair.nomination = pair.nomination.max(Some(value));
-                }
-            }
-            _ => {}
-        }
-        let nominated = pair.nomination.is_some() && !was_nominated;
+        let pending = pair.pending_nomination.take();
         self.progress.first_valid.get_or_insert(now);
         shared.requests.remove_where(|request| request.is_check(id, CheckKind::Recheck));
         self.cancel_checks(shared, now, id);
-        if nominated {
-            self.conclude(shared, now);
+        if (ours, role, kind) == (Role::Controlling, Role::Controlling, CheckKind::Nomination) {
+            self.on_nomination_accepted(shared, now, id);
+        }
+        // RFC 8445, Section 7.3.1.5: the nomination waited for our own check.
+        if let Some(value) = pending {
+            self.on_nominated(shared, now, id, value);
         }
     }
 

@@ -10,8 +10,12 @@ use std::time::{Duration, Instant};
 
 use crate::attempts::Attempts;
 use crate::candidate::{CandidateProtocol, Kind, TcpKind};
+use crate::flow::Flow;
 use crate::path::{BaseId, PairId, Path, SourceId};
 use crate::role::Role;
+
+/// How long a pair that payload was moved to on trust counts as alive.
+const TRUST: Duration = Duration::from_secs(3);
 
 /// A pair with all that is known of it.
 #[derive(Debug)]
@@ -47,6 +51,20 @@ pub(crate) struct Pair {
     pub(crate) nominations: Attempts,
     /// The last authentic check or answer from the peer.
     pub(crate) heard: Option<Instant>,
+    /// The last authentic answer.
+    pub(crate) answered: Option<Instant>,
+    /// When payload was moved here on trust.
+    pub(crate) chosen: Option<Instant>,
+    /// When it was last checked for want of a warm pair.
+    pub(crate) searched: Option<Instant>,
+    /// It seems dead: an answer has to come before it is used again.
+    pub(crate) suspect: bool,
+    /// Of pairs that live, the one with the largest number is used. Zero until the peer or we have moved to it.
+    pub(crate) claim: u32,
+    /// When the peer last nominated it.
+    pub(crate) named: Option<Instant>,
+    /// The payload that comes on it.
+    pub(crate) flow: Flow,
     pub(crate) qualified: bool,
     pub(crate) qualified_announced: bool,
     pub(crate) round_trip: Option<Duration>,
@@ -181,13 +199,25 @@ impl Pair {
         self.state = PairState::Failed;
         self.nomination = None;
         self.pending_nomination = None;
+        self.claim = 0;
     }
 
     pub(crate) fn is_alive(&self, now: Instant, silence: Duration) -> bool {
         match self.state {
             PairState::Succeeded(Consent::Assumed) => true,
-            _ => self.heard.is_some_and(|heard| now.saturating_duration_since(heard) < silence),
+            _ => self.alive_until(silence).is_some_and(|until| now < until),
         }
+    }
+
+    /// Whether payload may be trusted to it.
+    pub(crate) fn is_sound(&self, now: Instant, silence: Duration) -> bool {
+        !self.suspect && self.is_alive(now, silence)
+    }
+
+    /// Until when it counts as alive, should nothing more be heard.
+    pub(crate) fn alive_until(&self, silence: Duration) -> Option<Instant> {
+        let heard = self.heard.and_then(|heard| heard.checked_add(silence));
+        heard.max(self.chosen.and_then(|chosen| chosen.checked_add(silence.min(TRUST))))
     }
 
     pub(crate) fn stats(&self, selected: Option<PairId>) -> PairStats {

@@ -8,6 +8,7 @@ use crate::agent::without_scope;
 use crate::attempts::Attempts;
 use crate::base::{Base, BaseKind};
 use crate::candidate::{CandidateProtocol, Kind, RemoteCandidate, TcpKind, can_pair, is_usable};
+use crate::flow::Flow;
 use crate::grammar::{Candidate, CandidateAddress};
 use crate::pair::{Pair, PairCounters, PairState};
 use crate::path::{BaseId, PairId, Path, SourceId, Transport};
@@ -130,6 +131,13 @@ pub(crate) fn new_pair(shared: &Shared, base: &Base, remote: &RemoteCandidate) -
         refused_nomination: false,
         attempts: Attempts::default(),
         nominations: Attempts::default(),
+        answered: None,
+        chosen: None,
+        searched: None,
+        suspect: false,
+        claim: 0,
+        named: None,
+        flow: Flow::default(),
         heard: None,
         qualified: false,
         qualified_announced: false,

@@ -194,7 +194,9 @@ impl Session {
 
     /// RFC 8445, Sections 7.3.1.4 and 7.3.1.5: a triggered check, and the peer's nomination.
     fn follow_up(&mut self, shared: &mut Shared, now: Instant, id: PairId, nomination: Option<u32>) {
-        let nomination = nomination.filter(|_| shared.role == Role::Controlled);
+        // As the controlling agent we are asked for a pair at most, and not by agents that know nothing of that.
+        let may_ask = shared.remote_renomination && nomination.is_some_and(|value| value > 0);
+        let nomination = nomination.filter(|_| shared.role == Role::Controlled || may_ask);
         let expires = now + shared.consent_expiry();
         let lite = shared.config.lite;
         let Some(pair) = self.checklist.get_mut(id) else { return };
@@ -202,18 +204,18 @@ impl Session {
             // RFC 8445, Section 8.2: a lite agent takes what it is shown.
             if pair.state != PairState::Revoked {
                 pair.state = PairState::Succeeded(Consent::Asked { expires });
-                pair.nomination = pair.nomination.max(nomination);
                 self.progress.first_valid.get_or_insert(now);
+                if let Some(value) = nomination {
+                    self.on_nominated(shared, now, id, value);
+                }
             }
             return;
         }
         match pair.state {
             PairState::Revoked => {}
             PairState::Succeeded(_) => {
-                let first = pair.nomination.is_none();
-                pair.nomination = pair.nomination.max(nomination);
-                if first && nomination.is_some() {
-                    self.conclude(shared, now);
+                if let Some(value) = nomination {
+                    self.on_nominated(shared, now, id, value);
                 }
             }
             PairState::InProgress | PairState::Waiting | PairState::Failed => {

@@ -14,6 +14,7 @@ use crate::config::CandidatePolicy;
 use crate::credentials::Credentials;
 use crate::event::FailureReason;
 use crate::grammar::Candidate;
+use crate::handover::Handover;
 use crate::pair::Pair;
 use crate::path::{BaseId, PairId};
 use crate::role::Role;
@@ -37,6 +38,7 @@ pub(crate) struct Session {
     pub(crate) checklist: Checklist,
     pub(crate) timers: Timers,
     pub(crate) progress: Progress,
+    pub(crate) handover: Handover,
 }
 
 /// The peer's credentials, and its password set up as a key.
@@ -96,6 +98,7 @@ impl Session {
             checklist: Checklist::new(shared.role),
             timers: Timers::default(),
             progress: Progress::default(),
+            handover: Handover::default(),
         }
     }
 
@@ -158,6 +161,7 @@ impl Session {
     /// A base is there: it is a candidate, and makes pairs with those of the peer.
     pub(crate) fn add_base(&mut self, shared: &mut Shared, id: BaseId) {
         self.candidates.extend(shared.own_candidate(self.policy, id));
+        self.search_anew();
         for remote in 0..self.remotes.len() {
             self.pair_up(shared, id, remote);
         }
@@ -180,6 +184,8 @@ impl Session {
                 Timer::Consent => self.on_consent_due(shared, now),
                 Timer::Silence => self.on_silence(shared, now),
                 Timer::Patience => self.lose_patience(now),
+                Timer::Spare => self.search(shared, now),
+                Timer::Liveness => self.on_liveness_due(shared, now),
                 // What follows every input does what the others wait for.
                 Timer::Nomination
                 | Timer::Pacing
@@ -199,8 +205,10 @@ impl Session {
             return;
         }
         self.assume(shared);
-        self.nominate(shared, now);
+        self.judge(shared, now);
         self.select(shared, now);
+        self.nominate(shared, now);
+        self.ask_for(shared, now);
     }
 
     pub(crate) fn set_timers(&mut self, shared: &Shared, now: Instant) {
@@ -209,6 +217,8 @@ impl Session {
         }
         self.timers.set(Timer::Consent, self.next_consent());
         self.timers.set(Timer::Silence, self.next_silence(shared, now));
+        self.timers.set(Timer::Liveness, self.next_liveness(now));
+        self.plan_search(shared, now);
     }
 
     /// Nothing is waited for or sent any more.

@@ -13,6 +13,10 @@ pub(crate) enum Timer {
     Consent,
     /// The selected pair has been silent for too long.
     Silence,
+    /// A stream of payload may have stopped, or checks are to tell whether its path lives.
+    Liveness,
+    /// A warm pair is to be looked for.
+    Spare,
     /// The best valid pair is to be nominated though better ones are still being checked.
     Nomination,
     /// Failing is permitted from now on.
@@ -26,11 +30,13 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Pacing,
         Self::Transaction,
         Self::Consent,
         Self::Silence,
+        Self::Liveness,
+        Self::Spare,
         Self::Nomination,
         Self::Patience,
         Self::Binding,

@@ -41,12 +41,14 @@ pub(crate) enum Purpose {
 pub(crate) enum CheckKind {
     /// To learn whether it works.
     Connectivity,
-    /// To nominate it.
+    /// To nominate it, or as the controlled agent to ask for that.
     Nomination,
     /// To keep consent.
     Consent,
     /// A consent check went unanswered.
     Recheck,
+    /// To learn whether a pair that has worked still does.
+    Probe,
 }
 
 impl Request {
