@@ -171,10 +171,16 @@ impl Session {
 
     fn probe_round(&mut self, shared: &mut Shared, now: Instant, probing: &mut Probing) {
         let selected = self.progress.selected;
-        let others = self.checklist.iter().filter(|pair| pair.is_valid() && selected != Some(pair.id));
-        let best = others.max_by_key(|pair| pair.flow.last()).map(|pair| pair.id);
-        let shown = best.filter(|_| probing.cause == Cause::Elsewhere);
-        let other = shown.or_else(|| self.spare(shared)).or(best);
+        let others = || self.checklist.iter().filter(|pair| pair.is_valid() && selected != Some(pair.id));
+        let shown =
+            others().max_by_key(|pair| pair.flow.last()).filter(|_| probing.cause == Cause::Elsewhere);
+        // The likeliest comes first, then all in turn.
+        let turn = usize::try_from(probing.rounds).ok().and_then(|round| round.checked_rem(others().count()));
+        let other = match probing.rounds {
+            0 | 1 => shown.map(|pair| pair.id).or_else(|| self.spare(shared)),
+            _ => None,
+        };
+        let other = other.or_else(|| others().nth(turn?).map(|pair| pair.id));
         let other = other.filter(|_| probing.cause != Cause::Stopped || probing.rounds > 0);
         for id in [selected, other].into_iter().flatten() {
             let left = match probing.cause {
@@ -183,6 +189,10 @@ impl Session {
             };
             if let Some(left) = left.filter(|_| self.start_check(shared, id, CheckKind::Probe)) {
                 self.handover.credit = left;
+            } else if selected == Some(id) {
+                // Who was not asked cannot be said to be silent.
+                probing.rounds = MAX_ROUNDS;
+                break;
             }
         }
         probing.next = now + ROUND * (1 << probing.rounds.saturating_sub(2).min(8));

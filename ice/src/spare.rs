@@ -1,7 +1,8 @@
 //! The warm pair: a second one that works, kept for when the selected one dies.
 //!
-//! It differs from the selected pair in our interface, in the peer's address, or best in both. When none that works does, those
-//! that might are checked now and then until one answers: after 500 ms at first, later once a minute.
+//! It differs from the selected pair in our interface, in the peer's address, or best in both. When none that works does,
+//! or another would differ in more, those that might do are checked now and then until one answers: after 500 ms at first,
+//! later once a minute.
 //! It is asked for consent a third as often as the selected pair, which suffices for the 30 s that consent lasts and for what
 //! NATs remember. All other pairs are let go.
 
@@ -33,9 +34,9 @@ impl Session {
         self.timers.set(Timer::Spare, None);
     }
 
-    /// Sees to it that a warm pair is looked for if there is none.
+    /// Sees to it that a warm pair is looked for if there is none, or a better one might be had.
     pub(crate) fn plan_search(&mut self, shared: &Shared, now: Instant) {
-        if !self.progress.concluded || self.spare(shared).is_some() || self.next_search(shared).is_none() {
+        if !self.progress.concluded || self.next_search(shared).is_none() {
             self.search_anew();
         } else if self.timers.get(Timer::Spare).is_none() {
             let wait = (FIRST_WAIT * (1 << self.handover.searches.min(7))).min(LONGEST_WAIT);
@@ -57,13 +58,15 @@ impl Session {
     /// Of those that might, the one whose last turn is the longest ago.
     fn next_search(&self, shared: &Shared) -> Option<PairId> {
         let selected = self.selected()?;
+        let spare = self.spare(shared).and_then(|id| self.checklist.get(id));
+        let least = spare.map_or(0, |spare| distance(shared, selected, spare));
         let might = |pair: &&Pair| {
             let is_idle = match pair.state {
                 PairState::Waiting | PairState::Failed => true,
                 PairState::Succeeded(_) => pair.suspect,
                 PairState::InProgress | PairState::Revoked => false,
             };
-            is_idle && distance(shared, selected, pair) > 0
+            is_idle && distance(shared, selected, pair) > least
         };
         let turn = |pair: &&Pair| (pair.searched, std::cmp::Reverse(pair.preference()));
         self.checklist.iter().filter(might).min_by_key(turn).map(|pair| pair.id)

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::common::{Spec, World};
-use duologue_ice::{InterfaceId, Role, State};
+use duologue_ice::{InterfaceId, Path, Role, State};
 use duologue_netsim::{Outage, Realm};
 
 const MS: Duration = Duration::from_millis(1);
@@ -191,4 +191,179 @@ fn a_path_that_dies_in_silence_is_left_300_ms_and_a_round_trip_after_its_last_pa
         }
     }
     println!("worst: moved after {:?}, gap {:?}", worst[0], worst[1]);
+}
+
+/// Without payload nothing but consent tells.
+#[test]
+fn an_idle_path_that_dies_is_left_within_the_consent_period() {
+    let mut worst = Duration::ZERO;
+    for (spec, loser) in specs() {
+        let mut dual = Dual::new(&spec, true);
+        dual.talking = [false, false];
+        dual.run(3000 * MS + MS * 700 * u32::try_from(spec.seed).unwrap());
+        let (cable, _) = dual.used(loser);
+        let start = dual.world.now();
+        dual.world.network.set_outage(cable, Outage::Both);
+        dual.run(30_000 * MS);
+        let moved = dual.moved(0, start).max(dual.moved(1, start));
+        assert!(moved > Duration::ZERO && moved < Duration::from_secs(30));
+        worst = worst.max(moved);
+        dual.assert_together();
+    }
+    println!("idle: both have moved after {worst:?} at most");
+}
+
+#[test]
+fn a_path_that_comes_back_is_kept_warm_and_takes_nothing_back() {
+    for (spec, loser) in specs() {
+        for outage in [Outage::Both, Outage::Outbound] {
+            let mut dual = Dual::new(&spec, true);
+            dual.run(3000 * MS);
+            let (cable, _) = dual.used(loser);
+            dual.world.network.set_outage(cable, outage);
+            dual.run(4000 * MS);
+            let on = [dual.path(0), dual.path(1)];
+            let changes = [dual.paths[0].len(), dual.paths[1].len()];
+            dual.world.network.set_outage(cable, Outage::None);
+            dual.run(20_000 * MS);
+            assert_eq!([dual.path(0), dual.path(1)], on);
+            assert_eq!([dual.paths[0].len(), dual.paths[1].len()], changes, "no flapping");
+            // Now the other one dies, and what came back is there.
+            let (cable, _) = dual.used(loser);
+            let start = dual.world.now();
+            dual.world.network.set_outage(cable, Outage::Both);
+            dual.run(3000 * MS);
+            let gaps = [0, 1].map(|index| dual.gap(index, start).1);
+            assert!(gaps.iter().all(|gap| *gap <= 400 * MS + TICK), "{gaps:?}");
+            dual.assert_together();
+        }
+    }
+}
+
+/// A peer that has nothing to say is asked whether it lives, and stays where it is.
+#[test]
+fn payload_that_stops_on_a_path_that_lives_moves_nothing() {
+    for (spec, quiet) in specs() {
+        let mut dual = Dual::new(&spec, true);
+        dual.run(3000 * MS);
+        let changes = [dual.paths[0].len(), dual.paths[1].len()];
+        for _ in 0..5 {
+            dual.talking[quiet] = false;
+            dual.run(2000 * MS);
+            dual.talking[quiet] = true;
+            dual.run(1000 * MS);
+        }
+        assert_eq!([dual.paths[0].len(), dual.paths[1].len()], changes);
+        let asked = dual.world.host(1 - quiet).agent.stats().requests_sent;
+        assert!(asked < 40, "{asked}");
+    }
+}
+
+/// What an idle connection sends in a minute: checks each 5 s with one pair, each 15 s on a second one, and the answers
+/// to as many of the peer's.
+#[test]
+fn an_idle_connection_sends_24_datagrams_a_minute_and_8_more_for_a_warm_pair() {
+    let mut one = World::connected(&Spec::new(3));
+    one.wait(Duration::from_secs(10));
+    let per_minute = |world: &mut World| {
+        let sent = |world: &mut World| [0, 1].map(|index| world.host(index).agent.stats().datagrams_sent);
+        let before = sent(world);
+        world.wait(Duration::from_secs(600));
+        let after = sent(world);
+        [0, 1].map(|index| (after[index] - before[index]) as f64 / 10.0)
+    };
+    let mut two = Dual::new(&Spec::new(3), true).world;
+    two.wait(Duration::from_secs(60));
+    let (one, two) = (per_minute(&mut one), per_minute(&mut two));
+    println!("datagrams a minute: {one:?} with one pair, {two:?} with two");
+    assert!(one.iter().all(|sent| (22.0..=26.0).contains(sent)), "{one:?}");
+    assert!(two.iter().all(|sent| (30.0..=34.0).contains(sent)), "{two:?}");
+}
+
+#[test]
+fn a_second_pair_that_works_only_later_becomes_the_warm_one() {
+    let spec = Spec::new(5);
+    let mut dual = Dual::new(&spec, true);
+    let now = dual.world.now();
+    let second = dual.seconds;
+    for (index, second) in second.into_iter().enumerate() {
+        dual.world.host(index).agent.remove_interface(now, second);
+        dual.world.network.set_outage(dual.cables[index], Outage::Both);
+    }
+    dual.run(1000 * MS);
+    let now = dual.world.now();
+    for index in 0..2 {
+        let address: SocketAddr = format!("198.18.0.{index}:6000").parse().unwrap();
+        dual.world.host(index).agent.add_interface(now, address).unwrap();
+    }
+    dual.world.trickle();
+    let before = dual.world.host(0).agent.stats().requests_sent;
+    dual.run(20_000 * MS);
+    let sent = dual.world.host(0).agent.stats().requests_sent - before;
+    assert!(sent < 20, "looked for slowly: {sent}");
+    for cable in dual.cables {
+        dual.world.network.set_outage(cable, Outage::None);
+    }
+    dual.run(40_000 * MS);
+    let (cable, _) = dual.used(0);
+    let start = dual.world.now();
+    dual.world.network.set_outage(cable, Outage::Both);
+    dual.run(3000 * MS);
+    let gaps = [0, 1].map(|index| dual.gap(index, start).1);
+    assert!(gaps.iter().all(|gap| *gap <= 400 * MS + TICK), "{gaps:?}");
+    dual.assert_together();
+}
+
+#[test]
+fn at_5_percent_loss_payload_keeps_its_path() {
+    let mut moves = 0;
+    for seed in 0..20 {
+        let mut dual = Dual::new(&Spec::new(seed).lossy(0.012), true);
+        dual.run(30_000 * MS);
+        assert!(dual.world.network.stats().lost > 0);
+        moves += dual.paths[0].len() - 1;
+    }
+    assert!(moves <= 1, "{moves}");
+}
+
+/// An attacker who can send in the peer's name, but has no password, plays a stream of payload that stops, and one that
+/// moves to the warm pair. Both pairs live, so all that follows is checks.
+#[test]
+fn forged_streams_of_payload_move_nothing_and_cost_less_than_three_times_their_bytes() {
+    for roles in [[Role::Controlling, Role::Controlled], [Role::Controlled, Role::Controlling]] {
+        for renomination in [true, false] {
+            for len in [1, 30, 300] {
+                let spec = Spec { roles, ..Spec::new(1) };
+                let sent = [false, true].map(|attacked| {
+                    let mut dual = Dual::new(&spec, renomination);
+                    dual.talking = [false, false];
+                    let mut forged = 0;
+                    dual.run(3000 * MS);
+                    let before = [dual.path(0), dual.path(1)];
+                    let start = dual.world.host(0).agent.stats().bytes_sent;
+                    for round in 0..1200 {
+                        let elsewhere =
+                            dual.world.host(0).agent.pairs().find(|pair| !pair.selected).unwrap().path;
+                        let on_selected = Path::udp(before[0].0, before[0].1);
+                        let path = if round % 40 < 10 { on_selected } else { elsewhere };
+                        if attacked && round % 40 < 30 {
+                            let now = dual.world.now();
+                            let mut bytes = vec![0x80; len];
+                            dual.world.host(0).agent.handle_datagram(now, path, &mut bytes).unwrap();
+                            forged += len as u64;
+                        }
+                        dual.run(50 * MS);
+                    }
+                    assert_eq!([dual.path(0), dual.path(1)], before);
+                    assert_eq!([dual.paths[0].len(), dual.paths[1].len()], [1, 1]);
+                    (dual.world.host(0).agent.stats().bytes_sent - start, forged)
+                });
+                let [(quiet, _), (attacked, forged)] = sent;
+                println!("{forged} bytes forged, {attacked} sent instead of {quiet}");
+                // Consent checks are drawn at random times: there may be a few more of them.
+                assert!(attacked <= quiet + 3 * forged + 1500);
+                assert!(len == 1 || attacked > quiet, "checks did leave");
+            }
+        }
+    }
 }
