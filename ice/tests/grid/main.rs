@@ -22,7 +22,9 @@ mod timing;
 mod turn_server;
 mod world;
 
-use cell::{Cell, Neighbours, Place, guards, guards6};
+use std::time::Duration;
+
+use cell::{Cell, Guard, Guard6, Neighbours, Place, guards, guards6};
 use duologue_ice::{FailureReason, State};
 use duologue_netsim::Loss;
 use reference::{Verdict, search};
@@ -136,6 +138,17 @@ fn every_pair_of_ipv6_firewalls_connects_exactly_when_there_is_a_path() {
     tally.check(0);
     // Only those cells fail in which one side lets nothing through.
     assert_eq!((tally.connected, tally.no_way), (16, 9));
+}
+
+/// RFC 8863, Section 4: where "both sides provide candidates with unsupported address families, ICE will no longer fail
+/// immediately", since a check of the peer might show an address that it has not told.
+#[test]
+fn hosts_without_a_common_ip_version_fail_when_patience_is_over_and_not_before() {
+    let places = [Place::v4(&Guard::Open), Place::v6(Guard6::Open)];
+    let outcome = call(&Cell::of(0, places));
+    assert_eq!(outcome.states, [State::Failed(FailureReason::NoPairs); 2]);
+    assert!(outcome.over >= Duration::from_millis(39_500), "{outcome:?}");
+    assert!(outcome.over < Duration::from_secs(41), "{outcome:?}");
 }
 
 #[test]
