@@ -105,6 +105,7 @@ mod credentials;
 mod event;
 mod gather;
 pub mod grammar;
+mod handover;
 mod interface;
 mod mdns;
 mod nomination;
