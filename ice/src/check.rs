@@ -516,13 +516,13 @@ impl Session {
         match (ours, role, kind) {
             (Role::Controlling, Role::Controlling, CheckKind::Nomination) => {
                 let value = if self.nominated.is_agreed { self.nominated.value } else { 0 };
-                pair.nomination = pair.nomination.max(Some(value));
+                pair.nominate(now, value);
                 pair.refused_nomination = false;
             }
             // RFC 8445, Section 7.3.1.5: the nomination waited for our own check.
             (Role::Controlled, _, _) => {
                 if let Some(value) = pair.pending_nomination.take() {
-                    pair.nomination = pair.nomination.max(Some(value));
+                    pair.nominate(now, value);
                 }
             }
             _ => {}

@@ -112,6 +112,18 @@ impl Session {
         }
     }
 
+    /// Plain nominations have no order. Chromium, whose choice moves, puts USE-CANDIDATE into each check of the pair that it has
+    /// chosen and into no other: a nominated pair that is checked without, after another one was nominated, is not meant any
+    /// more. Who nominates aggressively puts it into all, and whoever does once and for all has one nominated pair.
+    pub(crate) fn withdraw_superseded(&mut self, id: PairId) {
+        let Some(pair) = self.checklist.get(id).filter(|pair| pair.nomination == Some(0)) else { return };
+        let is_later = |other: &Pair| other.is_valid() && other.nominated_at > pair.nominated_at;
+        let superseded = self.checklist.iter().any(|other| other.nomination.is_some() && is_later(other));
+        if let Some(pair) = self.checklist.get_mut(id).filter(|_| superseded) {
+            pair.nomination = None;
+        }
+    }
+
     /// RFC 8445, Section 6.1.1: two lite agents check nothing; each takes the best pair there is.
     pub(crate) fn assume(&mut self, shared: &Shared) {
         if !(shared.config.lite && self.remote_lite && self.remote.is_some()) {

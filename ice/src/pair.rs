@@ -38,6 +38,8 @@ pub(crate) struct Pair {
     pub(crate) mapped: Option<SocketAddr>,
     /// Nominated and valid; a larger value counts more. Plain USE-CANDIDATE gives zero.
     pub(crate) nomination: Option<u32>,
+    /// Since when it is.
+    pub(crate) nominated_at: Option<Instant>,
     /// The peer has nominated the pair, and our own check of it has not succeeded yet.
     pub(crate) pending_nomination: Option<u32>,
     /// The peer has answered a nomination with an error.
@@ -177,6 +179,14 @@ impl Pair {
     /// By which of two pairs that work the one to send on is chosen: what costs less, then what has the higher priority.
     pub(crate) const fn preference(&self) -> (Reverse<u32>, u64) {
         (Reverse(self.cost), self.priority)
+    }
+
+    /// It is nominated from now on, if it was not before.
+    pub(crate) fn nominate(&mut self, now: Instant, value: u32) {
+        if self.nomination.is_none() {
+            self.nominated_at = Some(now);
+        }
+        self.nomination = self.nomination.max(Some(value));
     }
 
     /// Its path is gone, though another may be made.

@@ -134,6 +134,7 @@ pub(crate) fn new_pair(shared: &Shared, base: &Base, remote: &RemoteCandidate) -
         state: PairState::Waiting,
         mapped: None,
         nomination: None,
+        nominated_at: None,
         pending_nomination: None,
         refused_nomination: false,
         attempts: Attempts::default(),

@@ -201,12 +201,15 @@ impl Session {
         self.nominated.value = self.nominated.value.max(nomination.unwrap_or_default());
         let expires = now + shared.consent_expiry();
         let lite = shared.config.lite;
+        if shared.role == Role::Controlled && nomination.is_none() {
+            self.withdraw_superseded(id);
+        }
         let Some(pair) = self.checklist.get_mut(id) else { return };
         if lite {
             // RFC 8445, Section 8.2: a lite agent takes what it is shown.
             if pair.state != PairState::Revoked {
                 pair.state = PairState::Succeeded(Consent::Asked { expires });
-                pair.nomination = pair.nomination.max(nomination);
+                nomination.into_iter().for_each(|value| pair.nominate(now, value));
                 self.progress.first_valid.get_or_insert(now);
             }
             return;
@@ -215,7 +218,7 @@ impl Session {
             PairState::Revoked => {}
             PairState::Succeeded(_) => {
                 let first = pair.nomination.is_none();
-                pair.nomination = pair.nomination.max(nomination);
+                nomination.into_iter().for_each(|value| pair.nominate(now, value));
                 if first && nomination.is_some() {
                     self.conclude(shared, now);
                     if self.progress.selected.is_some_and(|selected| selected != id) {
