@@ -2,9 +2,10 @@
 //!
 //! `cargo run --example turn_server -- 192.0.2.1:3478 --user alice:secret`, with as many addresses and users as wanted; each
 //! address is served over UDP and TCP. `--secret TEXT` takes users of the REST kind, `--realm NAME` names the realm,
-//! `--rfc5766-channels` takes the channel numbers of older clients, such as coturn's, and
-//! `--allow ADDRESS/BITS` allows peers that are refused otherwise, such as 127.0.0.0/8 for a test on one machine. The
-//! relayed addresses are on the address that the client speaks to; of the other family on the first one of that.
+//! `--lifetime` and `--nonce-lifetime` bound how long allocations and nonces last, `--rfc5766-channels` takes the channel
+//! numbers of older clients, such as coturn's, and `--allow ADDRESS/BITS` allows peers that are refused otherwise, such as
+//! 127.0.0.0/8 for a test on one machine. The relayed addresses are on the address that the client speaks to; of the other
+//! family on the first one of that.
 #![expect(clippy::disallowed_methods, reason = "the embedder is who reads the clock")]
 
 use clap::Parser;
@@ -282,6 +283,12 @@ struct Options {
     /// The realm's name.
     #[arg(long, default_value = "duologue")]
     realm: String,
+    /// The longest lifetime of an allocation that is not refreshed, in seconds.
+    #[arg(long, default_value_t = 3_600)]
+    lifetime: u32,
+    /// How long a nonce is taken, in seconds.
+    #[arg(long, default_value_t = 3_600)]
+    nonce_lifetime: u64,
     /// Takes the channel numbers of older clients, such as coturn's.
     #[arg(long)]
     rfc5766_channels: bool,
@@ -306,6 +313,9 @@ impl Options {
         config.users.extend(self.users.iter().cloned());
         config.shared_secrets.extend(self.secrets.iter().map(|secret| secret.clone().into_bytes()));
         config.peers.allowed.extend(self.allowed.iter().copied());
+        config.max_lifetime = self.lifetime;
+        config.default_lifetime = config.default_lifetime.min(self.lifetime);
+        config.nonce_lifetime = Duration::from_secs(self.nonce_lifetime);
         if self.rfc5766_channels {
             config.highest_channel = 0x7fff;
         }

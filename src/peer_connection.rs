@@ -248,6 +248,12 @@ impl PeerConnection {
         self.ice.state()
     }
 
+    /// Why ICE has failed, for people to read. `None` unless it has.
+    #[must_use]
+    pub fn ice_failure(&self) -> Option<ice::FailureReport> {
+        self.ice.failure_report()
+    }
+
     /// The wall-clock time at construction.
     #[must_use]
     pub fn ntp_at_start(&self) -> NtpTime {

@@ -10,6 +10,7 @@ pub mod h265;
 pub mod ice_agent;
 pub mod ice_grammar;
 pub mod nal_units;
+pub mod null;
 pub mod payloads;
 pub mod peer_connection;
 pub mod rtcp;

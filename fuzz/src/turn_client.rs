@@ -9,56 +9,12 @@ use std::time::{Duration, Instant};
 
 use arbitrary::{Arbitrary, Unstructured};
 use duologue_stun::auth::Credentials;
-use duologue_stun::crypto::{HmacKey, HmacProvider, HmacSha256Key, LongTermProvider};
 use duologue_stun::turn::{
     Client, ClientConfig, ClientTransport, Event, Families, HEADROOM, Received, TAILROOM,
 };
 use duologue_stun::{AttributeType, Class, ErrorCode, Message, Writer};
 
-#[derive(Debug)]
-struct Null;
-
-impl HmacProvider for Null {
-    fn key(&self, _secret: &[u8]) -> Box<dyn HmacKey> {
-        Box::new(Self)
-    }
-}
-
-impl LongTermProvider for Null {
-    fn key_sha256(&self, _secret: &[u8]) -> Box<dyn HmacSha256Key> {
-        Box::new(Self)
-    }
-
-    fn md5(&self, _parts: &[&[u8]]) -> [u8; 16] {
-        [0; 16]
-    }
-
-    fn sha256(&self, _parts: &[&[u8]]) -> [u8; 32] {
-        [0; 32]
-    }
-}
-
-impl HmacKey for Null {
-    fn sign(&self, _header: &[u8], _body: &[u8]) -> [u8; 20] {
-        [0; 20]
-    }
-
-    fn verify(&self, _header: &[u8], _body: &[u8], tag: &[u8; 20]) -> bool {
-        *tag == [0; 20]
-    }
-}
-
-impl HmacSha256Key for Null {
-    fn sign(&self, _header: &[u8], _body: &[u8]) -> [u8; 32] {
-        [0; 32]
-    }
-
-    fn verify(&self, _header: &[u8], _body: &[u8], tag: &[u8; 32]) -> bool {
-        *tag == [0; 32]
-    }
-}
-
-static NULL: Null = Null;
+use crate::null::{NULL, Null, start};
 
 #[derive(Debug, Arbitrary)]
 enum Op<'a> {
@@ -269,9 +225,4 @@ fn address(number: u8) -> SocketAddr {
     } else {
         SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(number / 8) + 1], 1000))
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "time begins somewhere; the clock is not read again")]
-fn start() -> Instant {
-    Instant::now()
 }

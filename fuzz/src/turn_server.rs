@@ -9,56 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arbitrary::{Arbitrary, Unstructured};
-use duologue_stun::crypto::{HmacKey, HmacProvider, HmacSha256Key, LongTermProvider};
 use duologue_stun::server::{
     HEADROOM, Path, Received, Relay, RelayConfig, RelayId, Request, TAILROOM, Transport,
 };
 use duologue_stun::{AttributeType, ChannelNumber, Class, Message, Method, TransactionId, Writer};
 
-#[derive(Debug)]
-struct Null;
-
-impl HmacProvider for Null {
-    fn key(&self, _secret: &[u8]) -> Box<dyn HmacKey> {
-        Box::new(Self)
-    }
-}
-
-impl LongTermProvider for Null {
-    fn key_sha256(&self, _secret: &[u8]) -> Box<dyn HmacSha256Key> {
-        Box::new(Self)
-    }
-
-    fn md5(&self, _parts: &[&[u8]]) -> [u8; 16] {
-        [0; 16]
-    }
-
-    fn sha256(&self, _parts: &[&[u8]]) -> [u8; 32] {
-        [0; 32]
-    }
-}
-
-impl HmacKey for Null {
-    fn sign(&self, _header: &[u8], _body: &[u8]) -> [u8; 20] {
-        [0; 20]
-    }
-
-    fn verify(&self, _header: &[u8], _body: &[u8], tag: &[u8; 20]) -> bool {
-        *tag == [0; 20]
-    }
-}
-
-impl HmacSha256Key for Null {
-    fn sign(&self, _header: &[u8], _body: &[u8]) -> [u8; 32] {
-        [0; 32]
-    }
-
-    fn verify(&self, _header: &[u8], _body: &[u8], tag: &[u8; 32]) -> bool {
-        *tag == [0; 32]
-    }
-}
-
-static NULL: Null = Null;
+use crate::null::{NULL, start};
 
 /// An attribute: its type, its length, its bytes.
 #[derive(Debug, Arbitrary)]
@@ -297,14 +253,6 @@ fn peer(host: u8) -> SocketAddr {
 
 fn pick(all: &[RelayId], which: u8) -> Option<RelayId> {
     all.get(usize::from(which) % all.len().max(1)).copied()
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a fuzz target has no simulated clock; the value does not matter"
-)]
-fn start() -> Instant {
-    Instant::now()
 }
 
 const CLIENTS: usize = 4;

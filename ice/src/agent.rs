@@ -223,7 +223,8 @@ impl Agent {
         let now = self.advance(now);
         let received = self.receive(now, path.canonical(), datagram);
         match &received {
-            Ok(Received::Payload { qualified: true, bytes, .. }) => {
+            Ok(Received::Payload { qualified: true, bytes, source }) => {
+                self.on_payload(now, *source, bytes.len());
                 self.shared.stats.payload_datagrams_received += 1;
                 self.shared.stats.payload_bytes_received += bytes.len() as u64;
             }
@@ -247,8 +248,13 @@ impl Agent {
                     Timer::Retirement => self.retire_previous(),
                     Timer::Relay => self.on_relays_due(now),
                     // `settle` does what these wait for, or they are the sessions'.
-                    Timer::Pacing | Timer::Nomination | Timer::Consent | Timer::Silence | Timer::Patience => {
-                    }
+                    Timer::Pacing
+                    | Timer::Nomination
+                    | Timer::Consent
+                    | Timer::Silence
+                    | Timer::Patience
+                    | Timer::Flow
+                    | Timer::Trial => {}
                 }
             }
             self.each_session(|session, shared| due |= session.handle_timeout(shared, timer, now));
@@ -398,6 +404,8 @@ impl Agent {
         self.pace(now);
         self.each_session(|session, shared| session.settle(shared, now));
         self.choose(now);
+        // Another choice has others in reserve.
+        self.pace(now);
         match self.session.failure(&self.shared, now) {
             Some(reason) => self.stop(State::Failed(reason)),
             None => {

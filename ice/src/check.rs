@@ -4,14 +4,15 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use duologue_stun::{
-    Class, ErrorCode, Message, Method, Retransmission, Transaction, TransactionId, TransactionStep,
-    WriteError, Writer, canonical, write_binding_request,
+    AttributeType, Class, ErrorCode, Message, Method, Retransmission, Transaction, TransactionId,
+    TransactionStep, WriteError, Writer, canonical, write_binding_request,
 };
 
 use crate::agent::Agent;
 use crate::attempts::CHECK_LIFE;
 use crate::base::Admission;
-use crate::event::Discard;
+use crate::event::{Discard, ServerError};
+use crate::handover::RESERVE_PACING;
 use crate::pair::{Consent, Link, Pair, PairState};
 use crate::path::{PairId, SourceId, Transmit};
 use crate::role::Role;
@@ -46,7 +47,10 @@ impl Agent {
         let due = if shared.has_query_due() || self.sessions().any(|session| session.has_check(shared)) {
             shared.now
         } else {
-            self.sessions().filter_map(|session| session.next_attempt(shared)).min()?
+            {
+                let again = self.sessions().filter_map(|session| session.next_attempt(shared));
+                again.chain(self.sessions().filter_map(|session| session.reserve_due(shared))).min()?
+            }
         };
         Some(shared.last_check.map_or(due, |last| due.max(last + gap)))
     }
@@ -72,6 +76,7 @@ impl Agent {
                 || session.try_again(shared)
                 || previous.as_deref_mut().is_some_and(|session| session.try_again(shared))
                 || start_triggered(shared, session, previous)
+                || session.start_reserve(shared)
         };
         if started {
             session.progress.checks = session.progress.checks.saturating_add(1);
@@ -156,9 +161,10 @@ impl Agent {
                     let consent = u64::from(kind == CheckKind::Consent);
                     stats.requests_sent += 1;
                     stats.consent_requests_sent += consent;
-                    if let Some((session, _)) = self.split(session)
-                        && let Some(pair) = session.checklist.get_mut(pair)
-                    {
+                    let Some((session, shared)) = self.split(session) else { return };
+                    let is_reserve = session.has_nominated(shared) && kind == CheckKind::Connectivity;
+                    let pacing = if is_reserve { pacing.max(RESERVE_PACING) } else { pacing };
+                    if let Some(pair) = session.checklist.get_mut(pair) {
                         pair.counters.requests_sent += 1;
                         pair.counters.retransmissions_sent += again;
                         pair.counters.consent_requests_sent += consent;
@@ -213,7 +219,9 @@ impl Agent {
 
     fn on_timed_out(&mut self, request: &Request) {
         match request.purpose {
-            Purpose::Gather { interface, server } => self.shared.on_query_failed(interface, server),
+            Purpose::Gather { interface, server } => {
+                self.shared.on_query_failed(interface, server, ServerError::Silent);
+            }
             Purpose::Check { session, pair, kind, .. } => {
                 if let Some((session, shared)) = self.split(session) {
                     session.on_timed_out(shared, pair, kind);
@@ -277,7 +285,7 @@ impl Shared {
 }
 
 impl Session {
-    fn can_check(&self, shared: &Shared) -> bool {
+    pub(crate) fn can_check(&self, shared: &Shared) -> bool {
         self.remote.is_some() && !shared.config.lite && !self.progress.quiet && !self.has_failed()
     }
 
@@ -410,6 +418,9 @@ impl Session {
         if kind == CheckKind::Nomination {
             writer = writer.use_candidate();
         }
+        if let Some(value) = self.nomination_value(pair, kind, role) {
+            writer = writer.attribute(AttributeType::NOMINATION, &value.to_be_bytes());
+        }
         Some(writer.integrity(&*remote.key).fingerprint().finish())
     }
 
@@ -504,7 +515,8 @@ impl Session {
         let was_nominated = pair.nomination.is_some();
         match (ours, role, kind) {
             (Role::Controlling, Role::Controlling, CheckKind::Nomination) => {
-                pair.nomination = pair.nomination.or(Some(0));
+                let value = if self.nominated.is_agreed { self.nominated.value } else { 0 };
+                pair.nomination = pair.nomination.max(Some(value));
                 pair.refused_nomination = false;
             }
             // RFC 8445, Section 7.3.1.5: the nomination waited for our own check.

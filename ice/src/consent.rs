@@ -14,8 +14,11 @@ use crate::transaction::CheckKind;
 const MIN_INTERVAL: Duration = Duration::from_secs(5);
 /// RFC 7675, Section 5.1: "Consent expires after 30 seconds."
 const MAX_EXPIRY: Duration = Duration::from_secs(30);
-/// How many pairs are kept usable beside one another.
-const KEPT: usize = 8;
+/// How many of the best pairs are kept usable, beside the one in reserve: each costs a check every 5 s and its answer, and as
+/// much again by the peer.
+const KEPT: usize = 1;
+/// How many are checked when the selected one is silent.
+const RECHECKED: usize = 8;
 
 impl Shared {
     pub(crate) fn consent_expiry(&self) -> Duration {
@@ -52,7 +55,10 @@ impl Session {
             if let Some(pair) = self.checklist.get_mut(id) {
                 pair.state = PairState::Succeeded(Consent::Answered { expires, next_check });
             }
-            if better < KEPT && !shared.requests.has_check(id, CheckKind::Consent) {
+            let is_kept = better < KEPT
+                || self.reserve().is_some_and(|pair| pair.id == id)
+                || self.progress.selected == Some(id);
+            if is_kept && !shared.requests.has_check(id, CheckKind::Consent) {
                 let _ = self.start_check(shared, id, CheckKind::Consent);
             }
         }
@@ -91,7 +97,7 @@ impl Session {
             pair.begin_anew();
         }
         let valid = self.checklist.iter().filter(|pair| pair.is_valid());
-        for id in valid.map(|pair| pair.id).take(KEPT).collect::<Vec<_>>() {
+        for id in valid.map(|pair| pair.id).take(RECHECKED).collect::<Vec<_>>() {
             self.recheck(shared, id);
         }
     }

@@ -10,7 +10,7 @@ use crate::agent::{Agent, without_scope};
 use crate::candidate::{CandidateProtocol, Kind, LocalCandidate, Server, can_pair, is_usable, priority};
 use crate::check::MIN_PACING;
 use crate::config::{CandidatePolicy, Config};
-use crate::event::{Discard, GatheringState};
+use crate::event::{Discard, GatheringState, ServerError, ServerFailure};
 use crate::interface::InterfaceOptions;
 use crate::path::{BaseId, InterfaceId, SourceId, Transport};
 use crate::session::Session;
@@ -116,12 +116,14 @@ impl Agent {
         message: &Message<'_>,
     ) -> Result<(), Discard> {
         let mapped = mapped_address(message).filter(|address| is_usable(*address));
-        let next = match mapped {
-            Some(_) => Query::Answered { refresh: now + BINDING_REFRESH },
-            None => Query::Silent,
+        let Some(mapped) = mapped else {
+            self.shared.on_query_failed(interface, server, ServerError::NoAddress);
+            return Err(Discard::Malformed);
         };
-        let server = self.shared.set_query(interface, server, next);
-        let (Some(mapped), Some(server)) = (mapped, server) else { return Err(Discard::Malformed) };
+        let next = Query::Answered { refresh: now + BINDING_REFRESH };
+        let Some(server) = self.shared.set_query(interface, server, next) else {
+            return Err(Discard::Malformed);
+        };
         self.each_session(|session, shared| session.add_reflexive(shared, interface, server, mapped));
         Ok(())
     }
@@ -182,8 +184,17 @@ impl Shared {
         true
     }
 
-    pub(crate) fn on_query_failed(&mut self, interface: InterfaceId, server: usize) {
-        self.set_query(interface, server, Query::Silent);
+    /// A server has not answered. That is told of its first question: later ones only keep a binding.
+    pub(crate) fn on_query_failed(&mut self, interface: InterfaceId, server: usize, error: ServerError) {
+        let asked = self.interfaces.iter().find(|other| other.id == interface);
+        let was_first = asked
+            .and_then(|interface| interface.servers.get(server))
+            .is_some_and(|server| server.query == Query::Asked { first: true });
+        let local = asked.map(|interface| interface.address);
+        let server = self.set_query(interface, server, Query::Silent);
+        if let (true, Some(local), Some(server)) = (was_first, local, server) {
+            self.fail_server(ServerFailure { local, server, transport: Transport::Udp, error });
+        }
     }
 
     fn set_query(&mut self, interface: InterfaceId, server: usize, query: Query) -> Option<SocketAddr> {
@@ -216,7 +227,7 @@ impl Shared {
         }
         for (interface, server) in due {
             if !self.ask(interface, server) {
-                self.on_query_failed(interface, server);
+                self.on_query_failed(interface, server, ServerError::Silent);
             }
         }
     }

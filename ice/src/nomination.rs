@@ -28,7 +28,8 @@ impl Session {
         let silence = shared.config.disconnected_after;
         self.checklist
             .iter()
-            .any(|pair| pair.nomination.is_some() && pair.is_valid() && pair.is_alive(shared.now, silence))
+            .filter(|pair| pair.nomination.is_some() && pair.is_valid() && !self.is_left(pair.id))
+            .any(|pair| pair.is_alive(shared.now, silence))
     }
 
     /// Nominates, as the controlling agent, when it is time to.
@@ -42,7 +43,12 @@ impl Session {
             return;
         }
         let silence = shared.config.disconnected_after;
-        let works = |pair: &&Pair| pair.is_valid() && !pair.refused_nomination && pair.is_alive(now, silence);
+        let works = |pair: &&Pair| {
+            pair.is_valid()
+                && !pair.refused_nomination
+                && pair.is_alive(now, silence)
+                && self.is_confirmed(pair, now)
+        };
         let Some(best) = self.checklist.iter().filter(works).max_by_key(|pair| pair.preference()) else {
             return;
         };
@@ -51,7 +57,9 @@ impl Session {
         let first_valid = self.progress.first_valid.unwrap_or(now);
         let better = self.checklist.iter().filter(|pair| pair.is_pending() && pair.preference() > preference);
         let asked = better.map(|pair| pair.attempts.first().unwrap_or(first_valid).min(first_valid));
-        if let Some(ready) = asked.max().map(|asked| asked + grace).filter(|ready| now < *ready) {
+        // What takes over from a nominated pair waits for none.
+        let waits = !self.progress.concluded;
+        if let Some(ready) = asked.max().map(|asked| asked + grace).filter(|ready| waits && now < *ready) {
             self.timers.set(Timer::Nomination, Some(ready));
             return;
         }
@@ -67,6 +75,10 @@ impl Session {
             Some(next) => next <= now,
             None => !shared.requests.has_check(id, CheckKind::Nomination),
         };
+        if self.nominated.last != Some(id) {
+            self.nominated.last = Some(id);
+            self.nominated.value = self.nominated.value.saturating_add(1);
+        }
         if is_due {
             let _ = self.start_check(shared, id, CheckKind::Nomination);
         }
@@ -117,7 +129,10 @@ impl Session {
     /// Chooses the pair that payload of this session leaves on.
     pub(crate) fn select(&mut self, shared: &Shared, now: Instant) {
         let silence = shared.config.disconnected_after;
-        let rank = |pair: &&Pair| (pair.is_alive(now, silence), pair.nomination, pair.preference());
+        let rank = |pair: &&Pair| {
+            let confirmed = self.is_confirmed(pair, now);
+            (pair.is_alive(now, silence), confirmed, pair.nomination, pair.preference())
+        };
         let best = self.checklist.iter().filter(|pair| pair.is_valid()).max_by_key(rank).map(|pair| pair.id);
         self.progress.concluded |= self.has_nominated(shared);
         self.progress.selected = best;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::attempts::Attempts;
 use crate::candidate::{CandidateProtocol, Kind, TcpKind};
+use crate::handover::Flow;
 use crate::path::{BaseId, PairId, Path, SourceId};
 use crate::role::Role;
 
@@ -47,6 +48,8 @@ pub(crate) struct Pair {
     pub(crate) nominations: Attempts,
     /// The last authentic check or answer from the peer.
     pub(crate) heard: Option<Instant>,
+    /// The payload that comes on it.
+    pub(crate) flow: Flow,
     pub(crate) qualified: bool,
     pub(crate) qualified_announced: bool,
     pub(crate) round_trip: Option<Duration>,

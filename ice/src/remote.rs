@@ -9,6 +9,7 @@ use crate::attempts::Attempts;
 use crate::base::{Base, BaseKind};
 use crate::candidate::{CandidateProtocol, Kind, RemoteCandidate, TcpKind, can_pair, is_usable};
 use crate::grammar::{Candidate, CandidateAddress};
+use crate::handover::Flow;
 use crate::pair::{Pair, PairCounters, PairState};
 use crate::path::{BaseId, PairId, Path, SourceId, Transport};
 use crate::role::Role;
@@ -138,6 +139,7 @@ pub(crate) fn new_pair(shared: &Shared, base: &Base, remote: &RemoteCandidate) -
         attempts: Attempts::default(),
         nominations: Attempts::default(),
         heard: None,
+        flow: Flow::default(),
         qualified: false,
         qualified_announced: false,
         round_trip: None,

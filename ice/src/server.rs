@@ -194,7 +194,11 @@ impl Session {
 
     /// RFC 8445, Sections 7.3.1.4 and 7.3.1.5: a triggered check, and the peer's nomination.
     fn follow_up(&mut self, shared: &mut Shared, now: Instant, id: PairId, nomination: Option<u32>) {
+        if let Some(value) = nomination.filter(|_| shared.role == Role::Controlling) {
+            self.on_asked(shared, now, id, value);
+        }
         let nomination = nomination.filter(|_| shared.role == Role::Controlled);
+        self.nominated.value = self.nominated.value.max(nomination.unwrap_or_default());
         let expires = now + shared.consent_expiry();
         let lite = shared.config.lite;
         let Some(pair) = self.checklist.get_mut(id) else { return };
@@ -214,6 +218,10 @@ impl Session {
                 pair.nomination = pair.nomination.max(nomination);
                 if first && nomination.is_some() {
                     self.conclude(shared, now);
+                    if self.progress.selected.is_some_and(|selected| selected != id) {
+                        // Two plain nominations do not say which is the later one.
+                        self.start_trial(shared, now, Some(id));
+                    }
                 }
             }
             PairState::InProgress | PairState::Waiting | PairState::Failed => {

@@ -14,6 +14,7 @@ use crate::config::CandidatePolicy;
 use crate::credentials::Credentials;
 use crate::event::FailureReason;
 use crate::grammar::Candidate;
+use crate::handover::{Nominated, Trial};
 use crate::pair::Pair;
 use crate::path::{BaseId, PairId};
 use crate::role::Role;
@@ -37,6 +38,8 @@ pub(crate) struct Session {
     pub(crate) checklist: Checklist,
     pub(crate) timers: Timers,
     pub(crate) progress: Progress,
+    pub(crate) nominated: Nominated,
+    pub(crate) trial: Option<Trial>,
 }
 
 /// The peer's credentials, and its password set up as a key.
@@ -96,6 +99,8 @@ impl Session {
             checklist: Checklist::new(shared.role),
             timers: Timers::default(),
             progress: Progress::default(),
+            nominated: Nominated::default(),
+            trial: None,
         }
     }
 
@@ -180,13 +185,15 @@ impl Session {
                 Timer::Consent => self.on_consent_due(shared, now),
                 Timer::Silence => self.on_silence(shared, now),
                 Timer::Patience => self.lose_patience(now),
+                Timer::Flow => self.on_flow_due(shared, now),
                 // What follows every input does what the others wait for.
                 Timer::Nomination
                 | Timer::Pacing
                 | Timer::Transaction
                 | Timer::Binding
                 | Timer::Retirement
-                | Timer::Relay => {}
+                | Timer::Relay
+                | Timer::Trial => {}
             }
         }
         expired
@@ -199,8 +206,10 @@ impl Session {
             return;
         }
         self.assume(shared);
+        self.judge_trial(now);
         self.nominate(shared, now);
         self.select(shared, now);
+        self.ask(shared);
     }
 
     pub(crate) fn set_timers(&mut self, shared: &Shared, now: Instant) {

@@ -23,10 +23,14 @@ pub(crate) enum Timer {
     Retirement,
     /// A TURN client has something to do.
     Relay,
+    /// A stream of payload may have stopped.
+    Flow,
+    /// The answer of a doubted pair is overdue.
+    Trial,
 }
 
 impl Timer {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Pacing,
         Self::Transaction,
         Self::Consent,
@@ -36,6 +40,8 @@ impl Timer {
         Self::Binding,
         Self::Retirement,
         Self::Relay,
+        Self::Flow,
+        Self::Trial,
     ];
 }
 

@@ -12,6 +12,7 @@ mod common;
 mod connect;
 mod consent;
 mod contract;
+mod handover;
 mod hostile;
 mod known_faults;
 mod protocol;

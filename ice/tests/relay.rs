@@ -251,3 +251,28 @@ fn a_closed_agent_gives_its_allocations_back_before_its_last_event() {
         assert_eq!(world.host(host).agent.poll_timeout(), None);
     }
 }
+
+#[test]
+fn a_failure_tells_what_there_was_to_work_with() {
+    let wrong = Credentials::LongTerm { username: "user".to_owned(), password: "wrong".to_owned() };
+    let mut spec = spec([Transport::Udp; 2], CandidatePolicy::All);
+    spec.configs[0].turn_servers[0].credentials = Some(wrong.clone());
+    spec.configs[0].turn_servers.push(TurnServer::tcp(server(), Some(wrong)));
+    spec.configs[0].stun_servers.push("198.51.100.9:3478".parse().unwrap());
+    spec.configs[1].turn_servers.clear();
+    let mut world = World::new(&spec);
+    world.gather();
+    assert_eq!(world.host(0).agent.failure_report(), None);
+    world.set_cables(false);
+    world.exchange();
+    assert!(!world.connect());
+    let report = world.host(0).agent.failure_report().unwrap();
+    assert_eq!(
+        report.to_string(),
+        "no response from the only remote candidate; 1 STUN server without an answer; 2 relay allocations refused: 401"
+    );
+    assert_eq!(
+        world.host(1).agent.failure_report().unwrap().to_string(),
+        "no response from the only remote candidate"
+    );
+}

@@ -61,6 +61,7 @@
 //! - RFC 7635, third-party tokens: [`auth::Credentials::ThirdParty`], [`turn::Event::TokenWanted`].
 //! - RFC 5780, mapping and filtering: [`discovery`]. Its tests of hairpinning, fragments and binding lifetimes are not built.
 //! - RFC 4571, framing of ICE-TCP: [`framing::Framing::Rfc4571`].
+//! - RFC 7064 and RFC 7065, URIs: [`uri::Uri`]. The look-up of names, by RFC 5928 or plainly, is the embedder's.
 //!
 //! 401 and 438 responses are never sealed: who sees a request can forge them. The client then asks again, a bounded number of
 //! times, and believes an unsealed refusal only when the server's own answer does not come. That much the protocol cannot
@@ -89,11 +90,13 @@ mod message;
 pub mod server;
 mod transaction;
 pub mod turn;
+pub mod uri;
 mod writer;
 
 pub use address::canonical;
 pub use attribute::{
-    AddressFamily, Attribute, AttributeType, ChannelNumber, ErrorCode, PasswordAlgorithm, PasswordAlgorithms,
+    AddressFamily, Attribute, AttributeType, ChannelNumber, ErrorCode, Opaque, PasswordAlgorithm,
+    PasswordAlgorithms,
 };
 pub use binding::{mapped_address, write_binding_request, write_binding_response};
 pub use error::{AttributeError, IntegrityError, ParseError, WriteError};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use crate::attribute::{Attribute, AttributeType, ErrorCode};
+use crate::attribute::{Attribute, AttributeType, ErrorCode, Opaque};
 use crate::error::{AttributeError, ParseError};
 
 pub(crate) const MAGIC_COOKIE: u32 = 0x2112_a442;
@@ -199,7 +199,7 @@ impl<'a> Message<'a> {
     #[must_use]
     pub fn attributes(&self) -> Attributes<'a> {
         Attributes {
-            rest: self.bytes.get(HEADER_LEN..).unwrap_or_default(),
+            rest: Opaque(self.bytes.get(HEADER_LEN..).unwrap_or_default()),
             transaction_id: self.header.transaction_id,
             seal: Seal::Open,
         }
@@ -225,7 +225,7 @@ impl<'a> Message<'a> {
         let mut attributes = self.attributes();
         let raw = attributes.find(|raw| raw.attribute == attribute)?;
         let start =
-            (self.bytes.len() - attributes.rest.len()).checked_sub(raw.value.len().next_multiple_of(4))?;
+            (self.bytes.len() - attributes.rest.0.len()).checked_sub(raw.value.len().next_multiple_of(4))?;
         Some(start..start + raw.value.len())
     }
 
@@ -291,14 +291,23 @@ impl<'a> Message<'a> {
     }
 }
 
-/// One attribute as it stands in the message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One attribute as it stands in the message. `Debug` prints its value as a length.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RawAttribute<'a> {
     /// Its type.
     pub attribute: AttributeType,
     /// Its value without padding.
     pub value: &'a [u8],
     transaction_id: TransactionId,
+}
+
+impl fmt::Debug for RawAttribute<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawAttribute")
+            .field("attribute", &self.attribute)
+            .field("len", &self.value.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> RawAttribute<'a> {
@@ -314,7 +323,7 @@ impl<'a> RawAttribute<'a> {
 /// Iterates a message's attributes: see [`Message::attributes`].
 #[derive(Debug, Clone)]
 pub struct Attributes<'a> {
-    rest: &'a [u8],
+    rest: Opaque<'a>,
     transaction_id: TransactionId,
     seal: Seal,
 }
@@ -335,8 +344,8 @@ impl<'a> Iterator for Attributes<'a> {
 
     fn next(&mut self) -> Option<RawAttribute<'a>> {
         loop {
-            let (attribute, value, rest) = split_attribute(self.rest)?;
-            self.rest = rest;
+            let (attribute, value, rest) = split_attribute(self.rest.0)?;
+            self.rest = Opaque(rest);
             self.seal = match (self.seal, attribute) {
                 (seal, AttributeType::FINGERPRINT) if rest.is_empty() => seal,
                 (Seal::Open | Seal::Sha1, AttributeType::MESSAGE_INTEGRITY_SHA256) => Seal::Sha256,

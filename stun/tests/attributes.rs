@@ -1,10 +1,10 @@
 //! Every attribute of TURN, of long-term credentials and of the discovery of NAT behaviour: written, read, cut.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::net::SocketAddr;
 
 use duologue_stun::{
-    AddressFamily, Attribute, AttributeType, ChannelNumber, Class, ErrorCode, Message, Method,
+    AddressFamily, Attribute, AttributeType, ChannelNumber, Class, ErrorCode, Message, Method, Opaque,
     PasswordAlgorithm, TransactionId, Writer,
 };
 
@@ -33,8 +33,8 @@ fn cases() -> Vec<(Write, Attribute<'static>, Option<&'static [u8]>)> {
         (|writer| writer.xor_peer_address(v6()), Attribute::XorPeerAddress(v6()), None),
         (|writer| writer.xor_relayed_address(v4()), Attribute::XorRelayedAddress(v4()), None),
         (|writer| writer.xor_relayed_address(v6()), Attribute::XorRelayedAddress(v6()), None),
-        (|writer| writer.data(b"seven.."), Attribute::Data(b"seven.."), Some(b"seven..")),
-        (|writer| writer.data(b""), Attribute::Data(b""), Some(b"")),
+        (|writer| writer.data(b"seven.."), Attribute::Data(Opaque(b"seven..")), Some(b"seven..")),
+        (|writer| writer.data(b""), Attribute::Data(Opaque(b"")), Some(b"")),
         (
             |writer| writer.requested_address_family(AddressFamily::IPV6),
             Attribute::RequestedAddressFamily(AddressFamily::IPV6),
@@ -68,7 +68,7 @@ fn cases() -> Vec<(Write, Attribute<'static>, Option<&'static [u8]>)> {
             Attribute::Icmp { kind: 3, code: 4, data: 1_280 },
             Some(&[0, 0, 3, 4, 0, 0, 5, 0]),
         ),
-        (|writer| writer.access_token(b"token"), Attribute::AccessToken(b"token"), Some(b"token")),
+        (|writer| writer.access_token(b"token"), Attribute::AccessToken(Opaque(b"token")), Some(b"token")),
         (
             |writer| writer.third_party_authorization(b"turn.example"),
             Attribute::ThirdPartyAuthorization(b"turn.example"),
@@ -182,6 +182,23 @@ fn a_fixed_form_with_bytes_to_spare_is_refused() {
     ] {
         assert!(Attribute::decode(kind, &[1; 37], ID).is_err(), "{kind:?}");
     }
+}
+
+#[test]
+fn payloads_and_tokens_are_printed_as_lengths() {
+    let mut out = vec![];
+    let writer = Writer::new(&mut out, Class::Indication, Method::SEND, ID)
+        .data(b"PPPPPPPP")
+        .access_token(b"PPPPPPPP")
+        .attribute(AttributeType(0xc070), b"PPPPPPPP");
+    let written = format!("{writer:?}");
+    writer.finish().unwrap();
+    let message = Message::parse(&out).unwrap();
+    let (raw, typed): (Vec<_>, Vec<_>) = message.attributes().map(|raw| (raw, raw.decode())).unzip();
+    let all = format!("{written} {message:?} {raw:?} {typed:?} {:?}", message.attributes());
+    assert!(!all.contains("80, 80") && !all.contains("PP"), "{all}");
+    assert_eq!(format!("{:?}", typed[0]), "Ok(Data(Opaque { len: 8 }))");
+    assert_eq!(format!("{:?}", raw[1]), "RawAttribute { attribute: 0x001b, len: 8, .. }");
 }
 
 #[test]

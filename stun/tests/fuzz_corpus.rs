@@ -7,6 +7,9 @@ use proptest::prelude::*;
 #[expect(unreachable_pub, reason = "public like the bodies beside it")]
 #[path = "../../fuzz/src/corpus.rs"]
 mod corpus;
+#[expect(unreachable_pub, reason = "public like the bodies beside it")]
+#[path = "../../fuzz/src/null.rs"]
+mod null;
 #[expect(unreachable_pub, reason = "public for the fuzz target")]
 #[path = "../../fuzz/src/stun_message.rs"]
 mod stun_message;

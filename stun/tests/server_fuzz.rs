@@ -8,6 +8,9 @@ use proptest::test_runner::{Config, TestRunner};
 #[expect(unreachable_pub, reason = "public like the bodies beside it")]
 #[path = "../../fuzz/src/corpus.rs"]
 mod corpus;
+#[expect(unreachable_pub, reason = "public like the bodies beside it")]
+#[path = "../../fuzz/src/null.rs"]
+mod null;
 #[expect(unreachable_pub, reason = "public for the fuzz target")]
 #[path = "../../fuzz/src/turn_server.rs"]
 mod turn_server;

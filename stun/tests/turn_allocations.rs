@@ -7,6 +7,7 @@
 mod server;
 
 use std::alloc::System;
+use std::time::Duration;
 
 use duologue_stun::turn::{HEADROOM, Received, TAILROOM};
 use server::{Server, World, address, config, data_indication};
@@ -25,7 +26,7 @@ fn a_hundred_thousand_relayed_datagrams_allocate_nothing() {
         for peer in &peers {
             world.client.permit(world.now, *peer).unwrap();
         }
-        world.exchange();
+        world.wait(Duration::from_secs(1));
         let mut buffer = vec![0xdd; HEADROOM + 1_200 + TAILROOM];
         let mut indication = data_indication(peers[7], &[0xee; 1_200]);
         let mut in_channel = world.server.data_from(peers[7], &[0xee; 1_200]);

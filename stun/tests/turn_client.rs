@@ -124,23 +124,26 @@ fn both_families_are_asked_for_at_once_and_one_alone_will_do() {
     assert_eq!(world.client.relayed().unwrap().ipv6, Some(v6));
     let (_, asked) = world.server.log.last().unwrap();
     assert!(asked.contains(&AttributeType::ADDITIONAL_ADDRESS_FAMILY));
+    assert!(asked.contains(&AttributeType(0x8032)), "as coturn knew it before September 2025");
     world.client.permit(world.now, v6_peer).unwrap();
     world.exchange();
     assert_eq!(world.events(), [Event::Permitted(v6_peer)]);
 
     let code = ErrorCode::ADDRESS_FAMILY_NOT_SUPPORTED;
-    let server = Server { refused_family: Some(code), ..Server::new() };
-    let mut world = World::new(both, server);
-    world.client.permit(world.now, v6_peer).unwrap();
-    world.exchange();
-    let relayed = world.client.relayed().unwrap();
-    let expected = [
-        Event::Allocated(relayed),
-        Event::FamilyRefused(AddressFamily::IPV6, code),
-        Event::PermissionRefused(v6_peer, Refusal::Family),
-    ];
-    assert_eq!(world.events(), expected);
-    assert_eq!(world.client.permit(world.now, v6_peer), Err(PermitError::Family));
+    for old_numbers in [false, true] {
+        let server = Server { refused_family: Some(code), old_numbers, ..Server::new() };
+        let mut world = World::new(both.clone(), server);
+        world.client.permit(world.now, v6_peer).unwrap();
+        world.exchange();
+        let relayed = world.client.relayed().unwrap();
+        let expected = [
+            Event::Allocated(relayed),
+            Event::FamilyRefused(AddressFamily::IPV6, code),
+            Event::PermissionRefused(v6_peer, Refusal::Family),
+        ];
+        assert_eq!(world.events(), expected);
+        assert_eq!(world.client.permit(world.now, v6_peer), Err(PermitError::Family));
+    }
 
     let mut v6_alone = config();
     v6_alone.families = Families::Ipv6;

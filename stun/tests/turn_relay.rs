@@ -219,6 +219,97 @@ fn permissions_and_channels_are_refreshed_before_the_server_drops_them() {
     }
 }
 
+/// No message tells a client that a server keeps permissions for less than five minutes: the embedder does.
+#[test]
+fn a_server_that_keeps_permissions_for_a_shorter_time_is_asked_as_often_as_configured() {
+    for (wait, asked) in [(Duration::from_secs(20), 15), (Duration::ZERO, 300)] {
+        let mut config = config();
+        config.peer_refresh = wait;
+        let mut world = World::allocated(config, Server::new());
+        world.client.permit(world.now, peer()).unwrap();
+        world.exchange();
+        world.wait(5 * MINUTE);
+        assert_eq!(world.server.count(Method::CHANNEL_BIND), 1 + asked, "no storm either");
+    }
+}
+
+/// How many requests leave at each instant that anything does, counted from now.
+fn departures(world: &mut World, end: Duration) -> Vec<(Duration, usize)> {
+    let start = world.now;
+    let mut departures = vec![];
+    loop {
+        let before = world.client.stats().requests_sent;
+        world.exchange();
+        let sent = usize::try_from(world.client.stats().requests_sent - before).unwrap();
+        if sent > 0 {
+            departures.push((world.now - start, sent));
+        }
+        let Some(next) = world.client.poll_timeout().filter(|next| *next <= start + end) else {
+            return departures;
+        };
+        world.now = next;
+        world.client.handle_timeout(next);
+        assert!(world.client.poll_timeout().is_none_or(|after| after > next));
+    }
+}
+
+#[test]
+fn a_hundred_peers_are_asked_for_without_a_burst() {
+    let mut world = World::allocated(config(), Server::new());
+    let permit = |world: &mut World, net: u8| {
+        for host in 0..100 {
+            world.client.permit(world.now, address(&format!("198.51.{net}.{host}:5000"))).unwrap();
+        }
+    };
+    let paced = |first: usize| {
+        let later = (1..).map(|step| (step * Duration::from_millis(5), 1));
+        std::iter::once((Duration::ZERO, first)).chain(later).take(101 - first).collect::<Vec<_>>()
+    };
+    permit(&mut world, 100);
+    assert_eq!(departures(&mut world, Duration::from_secs(1)), paced(10));
+    assert_eq!(world.server.channels.len(), 100);
+    assert_eq!(world.events().len(), 100);
+
+    // All of them again with another nonce, which the first request of the next hundred brings, and unanswered ones.
+    world.wait(Duration::from_secs(1));
+    permit(&mut world, 101);
+    world.server.nonce = b"nonce-2".to_vec();
+    let sent = departures(&mut world, Duration::from_secs(1));
+    assert_eq!(sent.iter().map(|(_, count)| count).sum::<usize>(), 101);
+    assert!(sent[1..].iter().all(|(_, count)| *count == 1), "{sent:?}");
+    world.deaf = true;
+    let now = world.now;
+    world.wait(Duration::from_secs(240) - Duration::from_secs(2));
+    assert!(world.client.poll_timeout().is_some_and(|next| next > now));
+    let sent = departures(&mut world, Duration::from_secs(3));
+    assert!(sent.iter().all(|(_, count)| *count <= 10) && sent.len() > 300, "{sent:?}");
+}
+
+#[test]
+fn a_peer_waits_for_those_before_it_and_the_allocation_does_not() {
+    let mut world = World::allocated(config(), Server::new());
+    for host in 0..20 {
+        world.client.permit(world.now, address(&format!("198.51.100.{host}:5000"))).unwrap();
+    }
+    world.exchange();
+    let last = address("198.51.100.19:5000");
+    assert_eq!(world.send(last, b"x"), Err(SendError::NotRequested));
+    world.client.close(world.now);
+    world.exchange();
+    assert_eq!(world.events().pop(), Some(Event::Closed));
+}
+
+#[test]
+fn over_a_stream_which_has_a_pace_of_its_own_all_peers_are_asked_for_at_once() {
+    let mut config = config();
+    config.transport = ClientTransport::Stream;
+    let mut world = World::allocated(config, Server::new());
+    for host in 0..100 {
+        world.client.permit(world.now, address(&format!("198.51.100.{host}:5000"))).unwrap();
+    }
+    assert_eq!(departures(&mut world, Duration::from_secs(1)), [(Duration::ZERO, 100)]);
+}
+
 #[test]
 fn a_peer_permitted_again_has_its_channel_again() {
     let mut world = World::allocated(config(), Server::new());
@@ -226,7 +317,7 @@ fn a_peer_permitted_again_has_its_channel_again() {
         for port in 1..4 {
             let peer = address(&format!("198.51.100.77:{port}"));
             world.client.permit(world.now, peer).unwrap();
-            world.exchange();
+            world.wait(Duration::from_millis(5));
             world.send(peer, b"data").unwrap();
             assert_eq!(world.server.relayed_data.last().unwrap(), &(peer, b"data".to_vec(), true));
             world.client.forget(peer);

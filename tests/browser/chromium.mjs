@@ -30,10 +30,13 @@ const DEVICE_FLAGS = [
   '--autoplay-policy=no-user-gesture-required',
 ];
 
-/** Starts a browser with a fresh profile; without `loopback` it has no WebRTC flag at all, with `devices` fake ones. */
-export async function startChromium({ loopback = true, devices = false } = {}) {
+/**
+ * Starts a browser with a fresh profile; without `loopback` it has no WebRTC flag at all, with `devices` fake ones.
+ * `further` flags are the caller's.
+ */
+export async function startChromium({ loopback = true, devices = false, further = [] } = {}) {
   const profile = await mkdtemp(join(tmpdir(), 'duologue-chromium-'));
-  const flags = [...FLAGS, ...(loopback ? LOOPBACK_FLAGS : []), ...(devices ? DEVICE_FLAGS : [])];
+  const flags = [...FLAGS, ...(loopback ? LOOPBACK_FLAGS : []), ...(devices ? DEVICE_FLAGS : []), ...further];
   const own = [`--user-data-dir=${profile}`, '--remote-debugging-port=0'];
   // A process group of its own, so that kill() reaches every process of the browser at once.
   const options = { detached: true, stdio: ['ignore', 'ignore', 'pipe'] };

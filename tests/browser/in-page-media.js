@@ -37,13 +37,13 @@
   /** A call whose media come back as the Rust peer is told. */
   class MediaCall {
     /** `role` is the page's: "offerer" or "answerer". */
-    static async start({ role, video, audio, size = '320x180', layers = 1, returns, record = false }) {
+    static async start({ role, video, audio, size = '320x180', layers = 1, returns, record = false, config = {} }) {
       const call = new MediaCall();
       call.codecs = { video, audio };
       const { capture } = (call.tools = await import('/call.js'));
       call.layers = layers === 3 ? LAYERS : [{}];
       call.stream = await capture({ size, frameRate: 20, audio: Boolean(audio), video: Boolean(video) });
-      call.pair = await Pair.open({ automatic: false });
+      call.pair = await Pair.open({ automatic: false, config });
       call.pc = call.pair.pc;
       call.pc.addEventListener('track', (event) => call.onTrack(event));
       await call.media({ returns, record });

@@ -32,11 +32,11 @@
 
   /** The browser's connection, the Rust peer's number, and what each has signalled that the other has not taken yet. */
   class Pair {
-    static async open({ politeBrowser = true, automatic = true } = {}) {
+    static async open({ politeBrowser = true, automatic = true, config = {} } = {}) {
       const { Negotiator } = await import('/negotiator.js');
       const pair = new Pair();
       pair.id = (await api('POST', '/negotiate', { polite: !politeBrowser, automatic })).id;
-      pair.pc = new RTCPeerConnection();
+      pair.pc = new RTCPeerConnection(config);
       pair.toRust = [];
       pair.toBrowser = [];
       pair.after = 0;

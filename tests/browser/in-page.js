@@ -79,8 +79,8 @@ class Line {
 const peers = new Set();
 
 class Peer {
-  constructor() {
-    this.pc = new RTCPeerConnection();
+  constructor(config = {}) {
+    this.pc = new RTCPeerConnection(config);
     this.lines = new Map();
     this.pc.addEventListener('datachannel', ({ channel }) => this.adopt(channel));
     peers.add(this);
@@ -133,8 +133,8 @@ class Peer {
 }
 
 /** A connected peer, the page being `role`. An offerer opens the channel "first", the server "from-sut". */
-async function connect(role, query = {}) {
-  const peer = new Peer();
+async function connect(role, query = {}, config = {}) {
+  const peer = new Peer(config);
   if (role === 'offerer') {
     peer.open('first');
     await peer.offer(query);

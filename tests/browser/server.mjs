@@ -5,44 +5,32 @@
 // DUOLOGUE_HOST              address to serve on (default: 127.0.0.1)
 // DUOLOGUE_LOGS              folder for its output (default: none is kept)
 
-import { spawn } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Program } from './program.mjs';
 
 /** Starts the example, or the `example` of this name, on a free port, with further arguments if wanted; waits until it serves. */
 export async function startServer(name, args = [], example = 'browser') {
-  const ours = process.env.DUOLOGUE_SERVER;
-  if (!ours) throw new Error('DUOLOGUE_SERVER must name the built browser example');
-  const binary = example === 'browser' ? ours : join(dirname(ours), example);
   const host = process.env.DUOLOGUE_HOST ?? '127.0.0.1';
   const namespace = process.env.DUOLOGUE_SERVER_NAMESPACE;
   const listen = `${host}:${namespace ? 8080 : await freePort(host)}`;
-  const prefix = namespace ? ['ip', 'netns', 'exec', namespace] : [];
-  const [command, ...rest] = [...prefix, binary, '--listen', listen, ...args];
-  const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const server = new Server(child, `http://${listen}`);
-  const log = process.env.DUOLOGUE_LOGS && createWriteStream(join(process.env.DUOLOGUE_LOGS, `${name}.log`), { flags: 'a' });
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (bytes) => {
-      server.output += bytes;
-      if (log) log.write(bytes);
-    });
-  }
+  const server = new Server(name, exampleBinary(example), listen, args);
   await server.ready();
   return server;
 }
 
-class Server {
-  constructor(child, url) {
-    this.child = child;
-    this.url = url;
-    this.output = '';
-    this.exited = new Promise((resolve) => {
-      child.on('exit', (code, signal) => resolve({ code, signal }));
-      child.on('error', (error) => resolve({ error }));
-    });
+/** The path of a built example. */
+export function exampleBinary(example) {
+  const ours = process.env.DUOLOGUE_SERVER;
+  if (!ours) throw new Error('DUOLOGUE_SERVER must name the built browser example');
+  return example === 'browser' ? ours : join(dirname(ours), example);
+}
+
+class Server extends Program {
+  constructor(name, binary, listen, args) {
+    super(name, binary, ['--listen', listen, ...args]);
+    this.url = `http://${listen}`;
   }
 
   async ready() {
@@ -86,17 +74,6 @@ class Server {
       }
       await sleep(50);
     }
-  }
-
-  /** Ctrl-C. Resolves with the exit code and signal; what is still there after 10 s is killed, and that is an error. */
-  async interrupt() {
-    this.child.kill('SIGINT');
-    let late = false;
-    const killer = setTimeout(() => (late = this.child.kill('SIGKILL')), 10_000);
-    const end = await this.exited;
-    clearTimeout(killer);
-    if (late) throw new Error(`Ctrl-C did not end the server within 10 s\n${this.output}`);
-    return end;
   }
 }
 

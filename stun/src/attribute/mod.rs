@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 pub use error_code::ErrorCode;
 pub use kind::AttributeType;
-pub use value::{AddressFamily, ChannelNumber, PasswordAlgorithm, PasswordAlgorithms};
+pub use value::{AddressFamily, ChannelNumber, Opaque, PasswordAlgorithm, PasswordAlgorithms};
 
 use crate::address;
 use crate::error::AttributeError;
@@ -42,7 +42,7 @@ pub enum Attribute<'a> {
     /// XOR-PEER-ADDRESS, the mask taken off.
     XorPeerAddress(SocketAddr),
     /// DATA.
-    Data(&'a [u8]),
+    Data(Opaque<'a>),
     /// REALM.
     Realm(&'a [u8]),
     /// NONCE.
@@ -61,7 +61,7 @@ pub enum Attribute<'a> {
     /// DONT-FRAGMENT.
     DontFragment,
     /// ACCESS-TOKEN.
-    AccessToken(&'a [u8]),
+    AccessToken(Opaque<'a>),
     /// MESSAGE-INTEGRITY-SHA256, whole or cut; [`crate::Message::verify_integrity_sha256`] checks it.
     MessageIntegritySha256(&'a [u8]),
     /// PASSWORD-ALGORITHM with its parameters.
@@ -118,7 +118,7 @@ pub enum Attribute<'a> {
     /// NETWORK-COST: network id and cost.
     NetworkCost(u32),
     /// A type not known here.
-    Unknown(AttributeType, &'a [u8]),
+    Unknown(AttributeType, Opaque<'a>),
 }
 
 impl<'a> Attribute<'a> {
@@ -169,7 +169,7 @@ impl<'a> Attribute<'a> {
             AttributeType::CHANNEL_NUMBER => high_half(value).map(Self::ChannelNumber),
             AttributeType::LIFETIME => read_u32(value).map(Self::Lifetime),
             AttributeType::XOR_PEER_ADDRESS => address::read_xor(value, id).map(Self::XorPeerAddress),
-            AttributeType::DATA => Some(Self::Data(value)),
+            AttributeType::DATA => Some(Self::Data(Opaque(value))),
             AttributeType::XOR_RELAYED_ADDRESS => address::read_xor(value, id).map(Self::XorRelayedAddress),
             AttributeType::REQUESTED_ADDRESS_FAMILY => family(value).map(Self::RequestedAddressFamily),
             AttributeType::EVEN_PORT => {
@@ -192,7 +192,7 @@ impl<'a> Attribute<'a> {
                 let [_, _, kind, code, data @ ..] = value else { return None };
                 Some(Self::Icmp { kind: *kind, code: *code, data: read_u32(data)? })
             }
-            AttributeType::ACCESS_TOKEN => Some(Self::AccessToken(value)),
+            AttributeType::ACCESS_TOKEN => Some(Self::AccessToken(Opaque(value))),
             AttributeType::THIRD_PARTY_AUTHORIZATION => Some(Self::ThirdPartyAuthorization(value)),
             AttributeType::CHANGE_REQUEST => {
                 let flags = read_u32(value)?;
@@ -202,7 +202,7 @@ impl<'a> Attribute<'a> {
             AttributeType::OTHER_ADDRESS => address::read(value).map(Self::OtherAddress),
             AttributeType::RESPONSE_PORT => high_half(value).map(Self::ResponsePort),
             AttributeType::PADDING => Some(Self::Padding(value)),
-            _ => Some(Self::Unknown(attribute, value)),
+            _ => Some(Self::Unknown(attribute, Opaque(value))),
         }
     }
 }
@@ -266,7 +266,7 @@ mod tests {
             for len in [0, 1, 2, 3, 4, 5, 8, 19, 20, 21, 64] {
                 let decoded = Attribute::decode(kind, &value[..len], TransactionId([9; 12]));
                 if !kind.is_known() {
-                    assert_eq!(decoded, Ok(Attribute::Unknown(kind, &value[..len])));
+                    assert_eq!(decoded, Ok(Attribute::Unknown(kind, Opaque(&value[..len]))));
                 } else if let Ok(Attribute::Unknown(..)) = decoded {
                     panic!("{kind:?} is known and has no form");
                 }

@@ -1,5 +1,6 @@
 //! Values that have a type of their own.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 /// The family of an address, as STUN numbers them (RFC 8489, Section 14.1); unknown ones are kept as they are.
@@ -19,6 +20,16 @@ impl AddressFamily {
             IpAddr::V4(_) => Self::IPV4,
             IpAddr::V6(_) => Self::IPV6,
         }
+    }
+}
+
+/// A value that `Debug` prints as its length: a payload, a secret, or what may be either.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Opaque<'a>(pub &'a [u8]);
+
+impl fmt::Debug for Opaque<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opaque").field("len", &self.0.len()).finish()
     }
 }
 

@@ -14,6 +14,7 @@ use super::allocation::State;
 use super::channel_data::ChannelData;
 use super::config::{ClientConfig, ClientTransport};
 use super::event::{Discard, Event, Failure, PermitError, Received, Refusal, Relayed, Stats};
+use super::pacer::Pacer;
 use super::peers::{Peers, Progress};
 use super::request::{Expired, Purpose, Request, Requests, Verdict};
 use crate::address::canonical;
@@ -74,6 +75,7 @@ pub struct Client {
     /// How often an allocation was lost before it had lived for long.
     pub(super) losses: u8,
     pub(super) requests: Requests,
+    pacer: Pacer,
     pub(super) peers: Peers,
     events: VecDeque<Event>,
     icmp: Option<Event>,
@@ -111,6 +113,7 @@ impl Client {
             dont_fragment: config.dont_fragment,
             losses: 0,
             requests: Requests::default(),
+            pacer: Pacer::default(),
             peers: Peers::default(),
             events: VecDeque::new(),
             icmp: None,
@@ -278,11 +281,12 @@ impl Client {
     }
 
     /// Appends one request to `out` and gives its length; it goes to [`Self::server`]. `None` when there is none, or when
-    /// it needs more than `max_len` bytes; nothing is lost then.
+    /// it needs more than `max_len` bytes; nothing is lost then. Over UDP ten requests for peers leave at once, further ones
+    /// 5 ms apart.
     #[must_use]
     pub fn poll_transmit(&mut self, now: Instant, max_len: usize, out: &mut Vec<u8>) -> Option<usize> {
         self.advance(now);
-        let request = self.requests.owed()?;
+        let request = self.requests.owed(self.peers_wait_until().is_none())?;
         let (id, purpose, start) = (request.id, request.purpose, out.len());
         let Ok(len) = self.write(request, out) else {
             self.end(Event::Failed(Failure::TooLong));
@@ -293,6 +297,9 @@ impl Client {
             return None;
         }
         self.requests.on_sent(id, self.now);
+        if purpose.peer().is_some() {
+            self.pacer.on_sent(self.now);
+        }
         self.stats.requests_sent += 1;
         if let Some(peer) = purpose.peer().and_then(|peer| self.peers.get_mut(peer))
             && peer.progress == Progress::Wanted
@@ -510,7 +517,13 @@ impl Client {
             }
             _ => None,
         };
-        self.deadline = [own, self.requests.poll_timeout()].into_iter().flatten().min();
+        let paced = self.peers_wait_until().filter(|_| self.requests.owed(true).is_some());
+        self.deadline = [own, paced, self.requests.poll_timeout()].into_iter().flatten().min();
+    }
+
+    /// Until when requests for peers wait for those before them; `None`: they may leave. On a stream they follow each other.
+    fn peers_wait_until(&self) -> Option<Instant> {
+        if self.is_stream() { None } else { self.pacer.ready_at(self.now) }
     }
 
     pub(super) fn is_stream(&self) -> bool {

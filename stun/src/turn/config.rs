@@ -34,6 +34,15 @@ pub struct ClientConfig {
     pub channels: bool,
     /// The lifetime asked for, in seconds; servers take none below 600 s. Default `None`: the server's own.
     pub lifetime: Option<u32>,
+    /// How long after its confirmation a peer's permission, with its channel, is asked for again; not below 1 s. A permission
+    /// lasts five minutes ([RFC 8656, Section 9]) and a channel ten ([RFC 8656, Section 12]), and no message says otherwise: a
+    /// server that was set up to keep them for a shorter time drops what it relays once they have ended, without a word. Who
+    /// knows of such a server sets less than the shorter of the two here. Default 240 s, so that even an answer that takes all
+    /// of its retransmissions comes in time.
+    ///
+    /// [RFC 8656, Section 9]: https://www.rfc-editor.org/rfc/rfc8656#section-9
+    /// [RFC 8656, Section 12]: https://www.rfc-editor.org/rfc/rfc8656#section-12
+    pub peer_refresh: Duration,
     /// When requests over UDP are sent again. Default: that of [RFC 8489, Section 6.2.1].
     ///
     /// [RFC 8489, Section 6.2.1]: https://www.rfc-editor.org/rfc/rfc8489#section-6.2.1
@@ -93,6 +102,7 @@ impl ClientConfig {
             dont_fragment: false,
             channels: true,
             lifetime: None,
+            peer_refresh: Duration::from_secs(240),
             retransmission: Retransmission::default(),
             stream_timeout: Duration::from_millis(39_500),
             max_peers: 256,

@@ -7,6 +7,7 @@ mod channel_data;
 mod client;
 mod config;
 mod event;
+mod pacer;
 mod peers;
 mod request;
 mod response;

@@ -133,14 +133,13 @@ impl Peer {
         }
     }
 
-    /// The server has confirmed the permission. Says whether that is new.
-    pub(super) fn confirm(&mut self, now: Instant) -> bool {
+    /// The server has confirmed the permission, which is asked for again after `wait`. Says whether that is new.
+    pub(super) fn confirm(&mut self, now: Instant, wait: Duration) -> bool {
         let new = !matches!(self.progress, Progress::Confirmed { .. });
-        self.progress = Progress::Confirmed { refresh_at: now.checked_add(REFRESH) };
+        self.progress = Progress::Confirmed { refresh_at: now.checked_add(wait.max(SHORTEST_WAIT)) };
         new
     }
 }
 
-/// RFC 8656, Section 9: a permission lasts five minutes, and Section 12: a channel ten. Both are asked for again after four,
-/// so that even an answer that takes all its retransmissions comes in time.
-const REFRESH: Duration = Duration::from_secs(240);
+/// However short the wait is configured, it makes no storm of requests.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);

@@ -148,12 +148,12 @@ impl Requests {
         self.count_owed();
     }
 
-    /// The first request that is to be sent.
-    pub(super) fn owed(&self) -> Option<&Request> {
+    /// The first request that is to be sent; without `peers`, the first that is for none.
+    pub(super) fn owed(&self, peers: bool) -> Option<&Request> {
         if self.owed == 0 {
             return None;
         }
-        self.all.iter().find(|request| request.owed)
+        self.all.iter().find(|request| request.owed && (peers || request.purpose.peer().is_none()))
     }
 
     pub(super) fn on_sent(&mut self, id: TransactionId, now: Instant) {

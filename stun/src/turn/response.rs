@@ -146,7 +146,7 @@ impl Client {
     }
 
     fn on_success(&mut self, purpose: Purpose, message: &Message<'_>) {
-        let now = self.now;
+        let (now, wait) = (self.now, self.config.peer_refresh);
         match purpose {
             Purpose::Allocate => self.on_allocated(message),
             Purpose::Refresh => {
@@ -158,7 +158,7 @@ impl Client {
             Purpose::Permission(address) | Purpose::Channel(address, _) => {
                 let Some(peer) = self.peers.get_mut(address) else { return };
                 peer.bound = matches!(purpose, Purpose::Channel(..));
-                if peer.confirm(now) {
+                if peer.confirm(now, wait) {
                     self.push(Event::Permitted(address));
                 }
             }
@@ -175,8 +175,12 @@ impl Client {
         };
         self.state = State::Allocated(Allocation::new(relayed, lifetime(message), self.now));
         self.push(if again { Event::Relocated(relayed) } else { Event::Allocated(relayed) });
-        if let Ok(Some(Attribute::AddressErrorCode(family, code, _))) =
-            message.attribute(AttributeType::ADDRESS_ERROR_CODE)
+        let refused = message
+            .value(AttributeType::ADDRESS_ERROR_CODE)
+            .or_else(|| message.value(OLD_ADDRESS_ERROR_CODE));
+        if let Some(refused) = refused
+            && let Ok(Attribute::AddressErrorCode(family, code, _)) =
+                Attribute::decode(AttributeType::ADDRESS_ERROR_CODE, refused, message.transaction_id())
         {
             self.push(Event::FamilyRefused(family, code));
         }
@@ -321,7 +325,9 @@ impl Client {
         writer = match self.config.families {
             Families::Ipv4 => writer,
             Families::Ipv6 => writer.requested_address_family(AddressFamily::IPV6),
-            Families::Both => writer.additional_address_family(AddressFamily::IPV6),
+            Families::Both => writer
+                .additional_address_family(AddressFamily::IPV6)
+                .attribute(OLD_ADDITIONAL_ADDRESS_FAMILY, &[AddressFamily::IPV6.0, 0, 0, 0]),
         };
         if self.dont_fragment { writer.dont_fragment() } else { writer }
     }
@@ -343,6 +349,10 @@ fn lists_dont_fragment(message: &Message<'_>) -> bool {
     types.chunks_exact(2).any(|kind| *kind == AttributeType::DONT_FRAGMENT.0.to_be_bytes())
 }
 
+/// ADDITIONAL-ADDRESS-FAMILY and ADDRESS-ERROR-CODE by the numbers that coturn had for them before September 2025 (its pull
+/// request 1748). Nobody else gives them a meaning, and who does not know them ignores them.
+const OLD_ADDITIONAL_ADDRESS_FAMILY: AttributeType = AttributeType(0x8032);
+const OLD_ADDRESS_ERROR_CODE: AttributeType = AttributeType(0x8033);
 /// The number of UDP among the protocols of IP.
 const UDP: u8 = 17;
 /// RFC 8656, Section 6: 600 seconds.

@@ -2,6 +2,7 @@
 
 mod turn;
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use crate::attribute::{AttributeType, ErrorCode};
@@ -13,12 +14,20 @@ use crate::message::{Class, HEADER_LEN, MAGIC_COOKIE, Method, TransactionId, joi
 const MAX_LEN: usize = 65_532;
 
 /// Appends one message to a buffer, attribute by attribute; [`Self::finish`] ends it. Padding is written as zero.
-#[derive(Debug)]
 #[must_use = "a message is whole after `finish`"]
 pub struct Writer<'b> {
     out: &'b mut Vec<u8>,
     start: usize,
     fits: bool,
+}
+
+impl fmt::Debug for Writer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer")
+            .field("start", &self.start)
+            .field("len", &self.out.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'b> Writer<'b> {

@@ -41,6 +41,8 @@ pub struct Server {
     pub lifetime: u32,
     pub relayed: Vec<SocketAddr>,
     pub refused_family: Option<ErrorCode>,
+    /// The refusal is written by the number that coturn had for it.
+    pub old_numbers: bool,
     pub allocated: bool,
     pub permissions: BTreeSet<IpAddr>,
     pub channels: BTreeMap<u16, SocketAddr>,
@@ -65,6 +67,7 @@ impl Server {
             lifetime: 600,
             relayed: vec![address("203.0.113.5:49152")],
             refused_family: None,
+            old_numbers: false,
             allocated: false,
             permissions: BTreeSet::new(),
             channels: BTreeMap::new(),
@@ -219,9 +222,13 @@ impl Server {
                 for relayed in &self.relayed {
                     writer = writer.xor_relayed_address(*relayed);
                 }
-                if let Some(code) = self.refused_family {
-                    writer = writer.address_error_code(AddressFamily::IPV6, code);
-                }
+                writer = match self.refused_family {
+                    Some(_) if self.old_numbers => {
+                        writer.attribute(AttributeType(0x8033), b"\x02\0\x04\x28no IPv6")
+                    }
+                    Some(code) => writer.address_error_code(AddressFamily::IPV6, code),
+                    None => writer,
+                };
                 writer.lifetime(self.lifetime)
             }
             Method::REFRESH => {
