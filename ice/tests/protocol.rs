@@ -142,6 +142,26 @@ fn early_checks_are_bounded() {
     assert_eq!(peer.agent.stats().discarded(Discard::Limit), 184);
 }
 
+/// Some NATs show a new address with each check.
+#[test]
+fn addresses_without_end_leave_room_for_what_is_signalled() {
+    let mut peer = Scripted::described(Role::Controlled);
+    for burst in 0_u16..8 {
+        for port in 0..60 {
+            let check = peer.ask();
+            peer.receive_check(&format!("192.0.2.2:{}", 1_000 + 60 * burst + port), check).unwrap();
+            peer.now += 50 * MS;
+            peer.agent.handle_timeout(peer.now);
+        }
+        peer.sent();
+    }
+    assert_eq!(peer.agent.pairs().count(), 16, "the last of one IP address");
+    peer.add_candidate(OTHER, 100);
+    assert_eq!(peer.agent.stats().candidates_ignored, 0);
+    let sent = peer.wait(2_000 * MS);
+    assert!(sent.iter().any(|sent| sent.is_request() && sent.to == OTHER.parse().unwrap()));
+}
+
 /// RFC 8445, Section 7.3.1.3: what a check shows is paired with no other local candidate; what is signalled is with all.
 #[test]
 fn a_peer_reflexive_candidate_that_is_signalled_later_is_paired_with_every_base() {
