@@ -276,6 +276,7 @@ impl PeerConnection {
         }
         if let Some(remote) = negotiator.remote_transport() {
             self.ice.set_remote_lite(now, remote.ice_lite);
+            self.ice.set_remote_renomination(remote.renomination);
             if let Some(credentials) = credentials(&remote.ice) {
                 // Others than before come with others of ours, and so with a new session.
                 let _ = self.ice.set_remote_credentials(now, credentials);

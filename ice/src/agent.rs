@@ -163,15 +163,6 @@ impl Agent {
         self.settle(now);
     }
 
-    /// Says whether the peer's description offers `a=ice-options:renomination`
-    /// ([draft-thatcher-ice-renomination]). Nominations carry values that grow then, and a controlled agent whose path has
-    /// died asks for another one by such a value. A restart keeps it until told otherwise.
-    ///
-    /// [draft-thatcher-ice-renomination]: https://datatracker.ietf.org/doc/html/draft-thatcher-ice-renomination-01
-    pub const fn set_remote_renomination(&mut self, offered: bool) {
-        self.shared.remote_renomination = offered;
-    }
-
     /// Takes another configuration (the W3C's `setConfiguration`). Servers and policy count from the next gathering on, which
     /// [`Self::restart`] begins; whether the agent is lite stays as it was.
     pub fn set_config(&mut self, now: Instant, config: Arc<Config>) {
@@ -233,9 +224,9 @@ impl Agent {
         let received = self.receive(now, path.canonical(), datagram);
         match &received {
             Ok(Received::Payload { qualified: true, bytes, source }) => {
+                self.on_payload(now, *source, bytes.len());
                 self.shared.stats.payload_datagrams_received += 1;
                 self.shared.stats.payload_bytes_received += bytes.len() as u64;
-                self.each_session(|session, shared| session.on_payload(shared, now, *source, bytes.len()));
             }
             Ok(Received::Payload { .. }) => {}
             Ok(Received::Consumed) => self.settle(now),
@@ -261,9 +252,9 @@ impl Agent {
                     | Timer::Nomination
                     | Timer::Consent
                     | Timer::Silence
-                    | Timer::Liveness
-                    | Timer::Spare
-                    | Timer::Patience => {}
+                    | Timer::Patience
+                    | Timer::Flow
+                    | Timer::Trial => {}
                 }
             }
             self.each_session(|session, shared| due |= session.handle_timeout(shared, timer, now));
@@ -413,6 +404,8 @@ impl Agent {
         self.pace(now);
         self.each_session(|session, shared| session.settle(shared, now));
         self.choose(now);
+        // Another choice has others in reserve.
+        self.pace(now);
         match self.session.failure(&self.shared, now) {
             Some(reason) => self.stop(State::Failed(reason)),
             None => {

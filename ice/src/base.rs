@@ -139,7 +139,10 @@ impl Shared {
     /// Writes the framing of what stands in `out` from `start` on, behind its headroom. When that cannot be sent, `out` is
     /// cut off at `start`.
     pub(crate) fn seal(&mut self, to: SourceId, out: &mut Vec<u8>, start: usize) -> Option<Path> {
-        let path = self.route(to);
+        let Some(path) = self.route(to) else {
+            out.truncate(start);
+            return None;
+        };
         let sealed = match self.base(to.base).map(|base| base.kind) {
             Some(BaseKind::Host) => true,
             Some(BaseKind::Relayed(relay)) => self.relay_seal(relay, to.remote, out, start).is_ok(),
@@ -149,6 +152,6 @@ impl Shared {
         if !sealed {
             out.truncate(start);
         }
-        path.filter(|_| sealed)
+        sealed.then_some(path)
     }
 }

@@ -3,8 +3,6 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use rand_core::Rng;
-
 use duologue_stun::{
     AttributeType, Class, ErrorCode, Message, Method, Retransmission, Transaction, TransactionId,
     TransactionStep, WriteError, Writer, canonical, write_binding_request,
@@ -14,6 +12,7 @@ use crate::agent::Agent;
 use crate::attempts::CHECK_LIFE;
 use crate::base::Admission;
 use crate::event::{Discard, ServerError};
+use crate::handover::RESERVE_PACING;
 use crate::pair::{Consent, Link, Pair, PairState};
 use crate::path::{PairId, SourceId, Transmit};
 use crate::role::Role;
@@ -48,7 +47,10 @@ impl Agent {
         let due = if shared.has_query_due() || self.sessions().any(|session| session.has_check(shared)) {
             shared.now
         } else {
-            self.sessions().filter_map(|session| session.next_attempt(shared)).min()?
+            {
+                let again = self.sessions().filter_map(|session| session.next_attempt(shared));
+                again.chain(self.sessions().filter_map(|session| session.reserve_due(shared))).min()?
+            }
         };
         Some(shared.last_check.map_or(due, |last| due.max(last + gap)))
     }
@@ -74,6 +76,7 @@ impl Agent {
                 || session.try_again(shared)
                 || previous.as_deref_mut().is_some_and(|session| session.try_again(shared))
                 || start_triggered(shared, session, previous)
+                || session.start_reserve(shared)
         };
         if started {
             session.progress.checks = session.progress.checks.saturating_add(1);
@@ -158,9 +161,10 @@ impl Agent {
                     let consent = u64::from(kind == CheckKind::Consent);
                     stats.requests_sent += 1;
                     stats.consent_requests_sent += consent;
-                    if let Some((session, _)) = self.split(session)
-                        && let Some(pair) = session.checklist.get_mut(pair)
-                    {
+                    let Some((session, shared)) = self.split(session) else { return };
+                    let is_reserve = session.has_nominated(shared) && kind == CheckKind::Connectivity;
+                    let pacing = if is_reserve { pacing.max(RESERVE_PACING) } else { pacing };
+                    if let Some(pair) = session.checklist.get_mut(pair) {
                         pair.counters.requests_sent += 1;
                         pair.counters.retransmissions_sent += again;
                         pair.counters.consent_requests_sent += consent;
@@ -171,7 +175,7 @@ impl Agent {
                                 pair.nominations.begin(now, pacing);
                                 session.timers.set(Timer::Nomination, pair.nominations.next());
                             }
-                            CheckKind::Consent | CheckKind::Recheck | CheckKind::Probe => {}
+                            CheckKind::Consent | CheckKind::Recheck => {}
                         }
                     }
                 }
@@ -281,7 +285,7 @@ impl Shared {
 }
 
 impl Session {
-    fn can_check(&self, shared: &Shared) -> bool {
+    pub(crate) fn can_check(&self, shared: &Shared) -> bool {
         self.remote.is_some() && !shared.config.lite && !self.progress.quiet && !self.has_failed()
     }
 
@@ -295,17 +299,10 @@ impl Session {
 
     /// The next ordinary check. None while a nominated pair works (RFC 8445, Section 8.1.2).
     fn ordinary(&self, shared: &Shared) -> Option<PairId> {
-        if !self.can_check(shared) || self.works(shared) {
+        if !self.can_check(shared) || self.has_nominated(shared) {
             return None;
         }
         self.checklist.next_ordinary()
-    }
-
-    /// Whether nothing is left to be found out but a warm pair.
-    fn works(&self, shared: &Shared) -> bool {
-        let silence = shared.config.disconnected_after;
-        let is_alive = self.selected().is_some_and(|pair| pair.is_alive(shared.now, silence));
-        self.has_nominated(shared) || self.progress.concluded && is_alive
     }
 
     fn start_triggered(&mut self, shared: &mut Shared) -> bool {
@@ -358,7 +355,6 @@ impl Session {
         match shared.admit(pair.source()) {
             Admission::Ready => {}
             Admission::Opening => {
-                // Its first check leaves when the stream is open.
                 pair.state = PairState::InProgress;
                 return true;
             }
@@ -368,9 +364,7 @@ impl Session {
             }
         }
         let retransmission = match kind {
-            CheckKind::Connectivity | CheckKind::Nomination | CheckKind::Probe => {
-                Retransmission::once(ANSWER_WAIT)
-            }
+            CheckKind::Connectivity | CheckKind::Nomination => Retransmission::once(ANSWER_WAIT),
             // RFC 7675, Section 5.1: transmitted once; awaited for a time based on the round-trip time.
             CheckKind::Consent => {
                 let wait = pair.round_trip.unwrap_or_default().saturating_mul(3);
@@ -388,9 +382,9 @@ impl Session {
         match kind {
             CheckKind::Connectivity => pair.attempts.decide(),
             CheckKind::Nomination => pair.nominations.decide(),
-            CheckKind::Consent | CheckKind::Recheck | CheckKind::Probe => {}
+            CheckKind::Consent | CheckKind::Recheck => {}
         }
-        if !pair.is_valid() && kind != CheckKind::Probe {
+        if !pair.is_valid() {
             pair.state = PairState::InProgress;
         }
         let to = pair.source();
@@ -422,13 +416,10 @@ impl Session {
             Role::Controlled => writer.ice_controlled(shared.tie_breaker),
         };
         if kind == CheckKind::Nomination {
-            if role == Role::Controlling {
-                writer = writer.use_candidate();
-            }
-            if shared.remote_renomination {
-                let value = self.handover.value.to_be_bytes();
-                writer = writer.attribute(AttributeType::NOMINATION, &value);
-            }
+            writer = writer.use_candidate();
+        }
+        if let Some(value) = self.nomination_value(pair, kind, role) {
+            writer = writer.attribute(AttributeType::NOMINATION, &value.to_be_bytes());
         }
         Some(writer.integrity(&*remote.key).fingerprint().finish())
     }
@@ -453,13 +444,8 @@ impl Session {
     fn on_timed_out(&mut self, shared: &mut Shared, pair: PairId, kind: CheckKind) {
         match kind {
             CheckKind::Consent => self.recheck(shared, pair),
-            CheckKind::Recheck => {
-                if let Some(pair) = self.checklist.get_mut(pair) {
-                    pair.suspect = true;
-                }
-            }
             // Others have left in the meantime, and the pair knows when to give up.
-            CheckKind::Connectivity | CheckKind::Nomination | CheckKind::Probe => {}
+            CheckKind::Connectivity | CheckKind::Nomination | CheckKind::Recheck => {}
         }
     }
 
@@ -490,8 +476,6 @@ impl Session {
         shared.stats.responses_received += 1;
         if let Some(pair) = self.checklist.get_mut(pair) {
             pair.heard = Some(now);
-            pair.answered = Some(now);
-            pair.suspect = false;
             pair.qualified = true;
             pair.counters.responses_received += 1;
             if let Some(sample) = round_trip {
@@ -528,25 +512,34 @@ impl Session {
         };
         pair.state = PairState::Succeeded(Consent::Answered { expires, next_check });
         pair.mapped = Some(mapped);
-        let pending = pair.pending_nomination.take();
+        let was_nominated = pair.nomination.is_some();
+        match (ours, role, kind) {
+            (Role::Controlling, Role::Controlling, CheckKind::Nomination) => {
+                let value = if self.nominated.is_agreed { self.nominated.value } else { 0 };
+                pair.nominate(now, value);
+                pair.refused_nomination = false;
+            }
+            // RFC 8445, Section 7.3.1.5: the nomination waited for our own check.
+            (Role::Controlled, _, _) => {
+                if let Some(value) = pair.pending_nomination.take() {
+                    pair.nominate(now, value);
+                }
+            }
+            _ => {}
+        }
+        let nominated = pair.nomination.is_some() && !was_nominated;
         self.progress.first_valid.get_or_insert(now);
         shared.requests.remove_where(|request| request.is_check(id, CheckKind::Recheck));
         self.cancel_checks(shared, now, id);
-        if (ours, role, kind) == (Role::Controlling, Role::Controlling, CheckKind::Nomination) {
-            self.on_nomination_accepted(shared, now, id);
-        }
-        // RFC 8445, Section 7.3.1.5: the nomination waited for our own check.
-        if let Some(value) = pending {
-            self.on_nominated(shared, now, id, value);
+        if nominated {
+            self.conclude(shared, now);
         }
     }
 
     fn on_error(&mut self, shared: &mut Shared, id: PairId, kind: CheckKind, role: Role, code: ErrorCode) {
         if code == ErrorCode::ROLE_CONFLICT {
-            // RFC 8445, Section 7.2.5.1: change the role and the tie-breaker, unless that has happened since, and check
-            // again.
+            // RFC 8445, Section 7.2.5.1: change the role, unless that has happened since, and check again.
             if shared.role == role && !shared.config.lite {
-                shared.tie_breaker = shared.rng.next_u64();
                 self.take_role(shared, role.opposite());
             }
             if let Some(pair) = self.checklist.get_mut(id)

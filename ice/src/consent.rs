@@ -14,10 +14,11 @@ use crate::transaction::CheckKind;
 const MIN_INTERVAL: Duration = Duration::from_secs(5);
 /// RFC 7675, Section 5.1: "Consent expires after 30 seconds."
 const MAX_EXPIRY: Duration = Duration::from_secs(30);
-/// How many pairs are kept usable beside one another until one is nominated.
-const KEPT: usize = 8;
-/// How many times as long the warm pair's intervals are.
-const SPARE_REST: u32 = 3;
+/// How many of the best pairs are kept usable, beside the one in reserve: each costs a check every 5 s and its answer, and as
+/// much again by the peer.
+const KEPT: usize = 1;
+/// How many are checked when the selected one is silent.
+const RECHECKED: usize = 8;
 
 impl Shared {
     pub(crate) fn consent_expiry(&self) -> Duration {
@@ -38,47 +39,28 @@ impl Session {
 
     pub(crate) fn on_consent_due(&mut self, shared: &mut Shared, now: Instant) {
         let due = |pair: &Pair| consent_deadline(pair).is_some_and(|deadline| deadline <= now);
-        while let Some((id, state)) = self.checklist.find(due).map(|pair| (pair.id, pair.state)) {
+        let rank = |pair: &Pair| (pair.nomination, pair.preference());
+        while let Some((id, state, of)) =
+            self.checklist.find(due).map(|pair| (pair.id, pair.state, rank(pair)))
+        {
             let expires = match state {
                 PairState::Succeeded(Consent::Answered { expires, .. }) if expires > now => expires,
                 _ => {
-                    self.on_consent_expired(shared, id);
+                    self.revoke(shared, id);
                     continue;
                 }
             };
-            let is_selected = self.progress.selected == Some(id);
-            let rest = if is_selected || !self.progress.concluded { 1 } else { SPARE_REST };
-            let next_check = now + shared.consent_interval() * rest;
+            let better = self.checklist.iter().filter(|other| other.is_valid() && rank(other) > of).count();
+            let next_check = now + shared.consent_interval();
             if let Some(pair) = self.checklist.get_mut(id) {
                 pair.state = PairState::Succeeded(Consent::Answered { expires, next_check });
             }
-            if self.is_kept(shared, id) && !shared.requests.has_check(id, CheckKind::Consent) {
+            let is_kept = better < KEPT
+                || self.reserve().is_some_and(|pair| pair.id == id)
+                || self.progress.selected == Some(id);
+            if is_kept && !shared.requests.has_check(id, CheckKind::Consent) {
                 let _ = self.start_check(shared, id, CheckKind::Consent);
             }
-        }
-    }
-
-    /// Whether a pair that works is to be kept so: until one is nominated the best are, later the selected one and the
-    /// warm one.
-    fn is_kept(&self, shared: &Shared, id: PairId) -> bool {
-        if self.progress.concluded {
-            return self.progress.selected == Some(id) || self.spare(shared) == Some(id);
-        }
-        let rank = |pair: &Pair| (pair.nomination, pair.preference());
-        let Some(of) = self.checklist.get(id).map(rank) else { return false };
-        self.checklist.iter().filter(|other| other.is_valid() && rank(other) > of).count() < KEPT
-    }
-
-    /// Consent that was asked for in vain is lost. That of a pair nobody wanted any more is let go: nothing was sent there,
-    /// and the pair may be checked again.
-    fn on_consent_expired(&mut self, shared: &mut Shared, id: PairId) {
-        let wanted = self.progress.selected == Some(id) || self.spare(shared) == Some(id);
-        match self.checklist.get_mut(id) {
-            Some(pair) if self.progress.concluded && !wanted && !pair.suspect => {
-                pair.break_off();
-                pair.begin_anew();
-            }
-            _ => self.revoke(shared, id),
         }
     }
 
@@ -115,7 +97,7 @@ impl Session {
             pair.begin_anew();
         }
         let valid = self.checklist.iter().filter(|pair| pair.is_valid());
-        for id in valid.map(|pair| pair.id).take(KEPT).collect::<Vec<_>>() {
+        for id in valid.map(|pair| pair.id).take(RECHECKED).collect::<Vec<_>>() {
             self.recheck(shared, id);
         }
     }

@@ -25,6 +25,11 @@ const BINDING_REFRESH: Duration = Duration::from_secs(15);
 const QUERIES: u8 = 14;
 const LONGEST_QUERY_WAIT: Duration = Duration::from_secs(1);
 
+/// How often a STUN or TURN server is asked over UDP.
+pub(crate) fn query_retransmission(first: Retransmission) -> Retransmission {
+    Retransmission { count: QUERIES, longest_wait: LONGEST_QUERY_WAIT, last_wait: 2, ..first }
+}
+
 /// An address that the embedder can send from.
 #[derive(Debug)]
 pub(crate) struct Interface {
@@ -173,13 +178,7 @@ impl Shared {
         });
         let Some(to) = to.filter(|_| self.requests.has_room()) else { return false };
         let id = self.random_id();
-        let retransmission = Retransmission {
-            count: QUERIES,
-            longest_wait: LONGEST_QUERY_WAIT,
-            last_wait: 2,
-            ..self.retransmission()
-        };
-        let timing = Transaction::new(retransmission);
+        let timing = Transaction::new(query_retransmission(self.retransmission()));
         let purpose = Purpose::Gather { interface, server };
         self.requests.start(Request { id, to, purpose, timing, cancelled: None });
         true

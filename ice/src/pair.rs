@@ -10,12 +10,9 @@ use std::time::{Duration, Instant};
 
 use crate::attempts::Attempts;
 use crate::candidate::{CandidateProtocol, Kind, TcpKind};
-use crate::flow::Flow;
+use crate::handover::Flow;
 use crate::path::{BaseId, PairId, Path, SourceId};
 use crate::role::Role;
-
-/// How long a pair that payload was moved to on trust counts as alive.
-const TRUST: Duration = Duration::from_secs(3);
 
 /// A pair with all that is known of it.
 #[derive(Debug)]
@@ -41,6 +38,8 @@ pub(crate) struct Pair {
     pub(crate) mapped: Option<SocketAddr>,
     /// Nominated and valid; a larger value counts more. Plain USE-CANDIDATE gives zero.
     pub(crate) nomination: Option<u32>,
+    /// Since when it is.
+    pub(crate) nominated_at: Option<Instant>,
     /// The peer has nominated the pair, and our own check of it has not succeeded yet.
     pub(crate) pending_nomination: Option<u32>,
     /// The peer has answered a nomination with an error.
@@ -51,18 +50,6 @@ pub(crate) struct Pair {
     pub(crate) nominations: Attempts,
     /// The last authentic check or answer from the peer.
     pub(crate) heard: Option<Instant>,
-    /// The last authentic answer.
-    pub(crate) answered: Option<Instant>,
-    /// When payload was moved here on trust.
-    pub(crate) chosen: Option<Instant>,
-    /// When it was last checked for want of a warm pair.
-    pub(crate) searched: Option<Instant>,
-    /// It seems dead: an answer has to come before it is used again.
-    pub(crate) suspect: bool,
-    /// Of pairs that live, the one with the largest number is used. Zero until the peer or we have moved to it.
-    pub(crate) claim: u32,
-    /// When the peer last nominated it.
-    pub(crate) named: Option<Instant>,
     /// The payload that comes on it.
     pub(crate) flow: Flow,
     pub(crate) qualified: bool,
@@ -194,30 +181,26 @@ impl Pair {
         (Reverse(self.cost), self.priority)
     }
 
+    /// It is nominated from now on, if it was not before.
+    pub(crate) fn nominate(&mut self, now: Instant, value: u32) {
+        if self.nomination.is_none() {
+            self.nominated_at = Some(now);
+        }
+        self.nomination = self.nomination.max(Some(value));
+    }
+
     /// Its path is gone, though another may be made.
     pub(crate) const fn break_off(&mut self) {
         self.state = PairState::Failed;
         self.nomination = None;
         self.pending_nomination = None;
-        self.claim = 0;
     }
 
     pub(crate) fn is_alive(&self, now: Instant, silence: Duration) -> bool {
         match self.state {
             PairState::Succeeded(Consent::Assumed) => true,
-            _ => self.alive_until(silence).is_some_and(|until| now < until),
+            _ => self.heard.is_some_and(|heard| now.saturating_duration_since(heard) < silence),
         }
-    }
-
-    /// Whether payload may be trusted to it.
-    pub(crate) fn is_sound(&self, now: Instant, silence: Duration) -> bool {
-        !self.suspect && self.is_alive(now, silence)
-    }
-
-    /// Until when it counts as alive, should nothing more be heard.
-    pub(crate) fn alive_until(&self, silence: Duration) -> Option<Instant> {
-        let heard = self.heard.and_then(|heard| heard.checked_add(silence));
-        heard.max(self.chosen.and_then(|chosen| chosen.checked_add(silence.min(TRUST))))
     }
 
     pub(crate) fn stats(&self, selected: Option<PairId>) -> PairStats {

@@ -25,14 +25,13 @@ use crate::base::{Base, BaseKind};
 use crate::candidate::{can_pair, is_usable, relayed_preference};
 use crate::config::{Config, TurnServer};
 use crate::event::{Discard, Event, ServerError, ServerFailure};
+use crate::gather::query_retransmission;
 use crate::path::{BaseId, InterfaceId, Path, SourceId, Transmit, Transport};
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::stream::{Owner, StreamId};
 use crate::timer::Timer;
 
-/// No wait for a TURN server's answer is longer, but the last, which is as long as two first ones: the peer waits.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// How long a closed agent waits until its allocations are known to be gone.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -355,8 +354,7 @@ impl Shared {
         config.transport = relay.framing();
         config.credentials = relay.server.credentials.clone();
         config.families = Families::Both;
-        config.retransmission.longest_wait = LONGEST_WAIT;
-        config.retransmission.last_wait = 2;
+        config.retransmission = query_retransmission(config.retransmission);
         let client = Box::new(Client::new(Arc::new(config), seed, now));
         relay.phase = Phase::Running(Running { client, stream, first: true });
     }

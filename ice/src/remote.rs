@@ -8,8 +8,8 @@ use crate::agent::without_scope;
 use crate::attempts::Attempts;
 use crate::base::{Base, BaseKind};
 use crate::candidate::{CandidateProtocol, Kind, RemoteCandidate, TcpKind, can_pair, is_usable};
-use crate::flow::Flow;
 use crate::grammar::{Candidate, CandidateAddress};
+use crate::handover::Flow;
 use crate::pair::{Pair, PairCounters, PairState};
 use crate::path::{BaseId, PairId, Path, SourceId, Transport};
 use crate::role::Role;
@@ -49,15 +49,20 @@ impl Session {
             let awaited = shared.bases.iter().any(|base| base.kind == BaseKind::Tcp(TcpKind::Passive));
             return if awaited { Accepted::New } else { Accepted::Ignored };
         }
-        let is_known = |known: &&mut RemoteCandidate| known.address == address && known.protocol == protocol;
-        if let Some(known) = self.remotes.iter_mut().find(is_known) {
-            // A signalled candidate that was found as peer-reflexive before: its pairs stay as they are.
-            if known.kind == Kind::PeerReflexive && kind != Kind::PeerReflexive {
-                let priority = candidate.priority;
-                *known = RemoteCandidate { protocol, address, kind, priority, cost: network_cost(candidate) };
-                self.update_pairs(shared.role, address, kind, candidate.priority);
+        let is_known = |known: &RemoteCandidate| known.address == address && known.protocol == protocol;
+        let (priority, cost) = (candidate.priority, network_cost(candidate));
+        let signalled = RemoteCandidate { protocol, address, kind, priority, cost };
+        if let Some(index) = self.remotes.iter().position(is_known) {
+            let Some(known) = self.remotes.get_mut(index) else { return Accepted::Known };
+            if known.kind != Kind::PeerReflexive || kind == Kind::PeerReflexive {
+                return Accepted::Known;
             }
-            return Accepted::Known;
+            // One that was found as peer-reflexive before: its pairs stay as they are, and others join them
+            // (RFC 8445, Section 7.3.1.3).
+            *known = signalled;
+            self.update_pairs(shared.role, address, kind, priority);
+            self.pair_with_all(shared, index);
+            return Accepted::New;
         }
         if self.remotes.len() >= usize::from(shared.config.max_remote_candidates) {
             // What was found by checks alone gives way, the oldest first.
@@ -65,13 +70,15 @@ impl Session {
             let Some(found) = found else { return Accepted::Ignored };
             self.remotes.remove(found);
         }
-        let (priority, cost) = (candidate.priority, network_cost(candidate));
-        self.remotes.push(RemoteCandidate { protocol, address, kind, priority, cost });
-        let index = self.remotes.len() - 1;
-        for base in shared.bases.iter().map(|base| base.id).collect::<Vec<_>>() {
-            self.pair_up(shared, base, index);
-        }
+        self.remotes.push(signalled);
+        self.pair_with_all(shared, self.remotes.len() - 1);
         Accepted::New
+    }
+
+    fn pair_with_all(&mut self, shared: &mut Shared, remote: usize) {
+        for base in shared.bases.iter().map(|base| base.id).collect::<Vec<_>>() {
+            self.pair_up(shared, base, remote);
+        }
     }
 
     fn update_pairs(&mut self, role: Role, remote: SocketAddr, kind: Kind, priority: u32) {
@@ -127,18 +134,13 @@ pub(crate) fn new_pair(shared: &Shared, base: &Base, remote: &RemoteCandidate) -
         state: PairState::Waiting,
         mapped: None,
         nomination: None,
+        nominated_at: None,
         pending_nomination: None,
         refused_nomination: false,
         attempts: Attempts::default(),
         nominations: Attempts::default(),
-        answered: None,
-        chosen: None,
-        searched: None,
-        suspect: false,
-        claim: 0,
-        named: None,
-        flow: Flow::default(),
         heard: None,
+        flow: Flow::default(),
         qualified: false,
         qualified_announced: false,
         round_trip: None,

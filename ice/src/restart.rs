@@ -45,7 +45,8 @@ impl Agent {
         }
         self.shared.requests.remove_where(Request::is_gathering);
         self.shared.gather_anew();
-        let session = Session::new(&mut self.shared, local, self.session.remote_lite);
+        let mut session = Session::new(&mut self.shared, local, self.session.remote_lite);
+        session.nominated.is_agreed = self.session.nominated.is_agreed;
         let newest = Box::new(std::mem::replace(&mut self.session, session));
         let (kept, gone) = match self.previous.take() {
             Some(oldest) if outlives(&oldest, &newest) => (oldest, Some(newest)),

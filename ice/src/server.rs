@@ -194,28 +194,37 @@ impl Session {
 
     /// RFC 8445, Sections 7.3.1.4 and 7.3.1.5: a triggered check, and the peer's nomination.
     fn follow_up(&mut self, shared: &mut Shared, now: Instant, id: PairId, nomination: Option<u32>) {
-        // As the controlling agent we are asked for a pair at most, and not by agents that know nothing of that.
-        let may_ask = shared.remote_renomination && nomination.is_some_and(|value| value > 0);
-        let nomination = nomination.filter(|_| shared.role == Role::Controlled || may_ask);
+        if let Some(value) = nomination.filter(|_| shared.role == Role::Controlling) {
+            self.on_asked(shared, now, id, value);
+        }
+        let nomination = nomination.filter(|_| shared.role == Role::Controlled);
+        self.nominated.value = self.nominated.value.max(nomination.unwrap_or_default());
         let expires = now + shared.consent_expiry();
         let lite = shared.config.lite;
+        if shared.role == Role::Controlled && nomination.is_none() {
+            self.withdraw_superseded(id);
+        }
         let Some(pair) = self.checklist.get_mut(id) else { return };
         if lite {
             // RFC 8445, Section 8.2: a lite agent takes what it is shown.
             if pair.state != PairState::Revoked {
                 pair.state = PairState::Succeeded(Consent::Asked { expires });
+                nomination.into_iter().for_each(|value| pair.nominate(now, value));
                 self.progress.first_valid.get_or_insert(now);
-                if let Some(value) = nomination {
-                    self.on_nominated(shared, now, id, value);
-                }
             }
             return;
         }
         match pair.state {
             PairState::Revoked => {}
             PairState::Succeeded(_) => {
-                if let Some(value) = nomination {
-                    self.on_nominated(shared, now, id, value);
+                let first = pair.nomination.is_none();
+                nomination.into_iter().for_each(|value| pair.nominate(now, value));
+                if first && nomination.is_some() {
+                    self.conclude(shared, now);
+                    if self.progress.selected.is_some_and(|selected| selected != id) {
+                        // Two plain nominations do not say which is the later one.
+                        self.start_trial(shared, now, Some(id));
+                    }
                 }
             }
             PairState::InProgress | PairState::Waiting | PairState::Failed => {

@@ -14,7 +14,7 @@ use crate::config::CandidatePolicy;
 use crate::credentials::Credentials;
 use crate::event::FailureReason;
 use crate::grammar::Candidate;
-use crate::handover::Handover;
+use crate::handover::{Nominated, Trial};
 use crate::pair::Pair;
 use crate::path::{BaseId, PairId};
 use crate::role::Role;
@@ -38,7 +38,8 @@ pub(crate) struct Session {
     pub(crate) checklist: Checklist,
     pub(crate) timers: Timers,
     pub(crate) progress: Progress,
-    pub(crate) handover: Handover,
+    pub(crate) nominated: Nominated,
+    pub(crate) trial: Option<Trial>,
 }
 
 /// The peer's credentials, and its password set up as a key.
@@ -98,7 +99,8 @@ impl Session {
             checklist: Checklist::new(shared.role),
             timers: Timers::default(),
             progress: Progress::default(),
-            handover: Handover::default(),
+            nominated: Nominated::default(),
+            trial: None,
         }
     }
 
@@ -161,7 +163,6 @@ impl Session {
     /// A base is there: it is a candidate, and makes pairs with those of the peer.
     pub(crate) fn add_base(&mut self, shared: &mut Shared, id: BaseId) {
         self.candidates.extend(shared.own_candidate(self.policy, id));
-        self.search_anew();
         for remote in 0..self.remotes.len() {
             self.pair_up(shared, id, remote);
         }
@@ -184,15 +185,15 @@ impl Session {
                 Timer::Consent => self.on_consent_due(shared, now),
                 Timer::Silence => self.on_silence(shared, now),
                 Timer::Patience => self.lose_patience(now),
-                Timer::Spare => self.search(shared, now),
-                Timer::Liveness => self.on_liveness_due(shared, now),
+                Timer::Flow => self.on_flow_due(shared, now),
                 // What follows every input does what the others wait for.
                 Timer::Nomination
                 | Timer::Pacing
                 | Timer::Transaction
                 | Timer::Binding
                 | Timer::Retirement
-                | Timer::Relay => {}
+                | Timer::Relay
+                | Timer::Trial => {}
             }
         }
         expired
@@ -205,10 +206,10 @@ impl Session {
             return;
         }
         self.assume(shared);
-        self.judge(shared, now);
-        self.select(shared, now);
+        self.judge_trial(now);
         self.nominate(shared, now);
-        self.ask_for(shared, now);
+        self.select(shared, now);
+        self.ask(shared);
     }
 
     pub(crate) fn set_timers(&mut self, shared: &Shared, now: Instant) {
@@ -217,8 +218,6 @@ impl Session {
         }
         self.timers.set(Timer::Consent, self.next_consent());
         self.timers.set(Timer::Silence, self.next_silence(shared, now));
-        self.timers.set(Timer::Liveness, self.next_liveness(now));
-        self.plan_search(shared, now);
     }
 
     /// Nothing is waited for or sent any more.

@@ -35,7 +35,6 @@ pub(crate) struct Shared {
     /// RFC 8445, Section 9: a restart keeps the role.
     pub(crate) role: Role,
     pub(crate) tie_breaker: u64,
-    pub(crate) remote_renomination: bool,
     pub(crate) interfaces: Vec<Interface>,
     pub(crate) bases: Vec<Base>,
     pub(crate) foundations: Foundations,
@@ -81,7 +80,6 @@ impl Shared {
             rng: ChaCha12Rng::from_seed(seed),
             role: Role::Controlled,
             tie_breaker: 0,
-            remote_renomination: false,
             interfaces: Vec::new(),
             bases: Vec::new(),
             foundations: Foundations::default(),

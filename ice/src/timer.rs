@@ -13,10 +13,6 @@ pub(crate) enum Timer {
     Consent,
     /// The selected pair has been silent for too long.
     Silence,
-    /// A stream of payload may have stopped, or checks are to tell whether its path lives.
-    Liveness,
-    /// A warm pair is to be looked for.
-    Spare,
     /// The best valid pair is to be nominated though better ones are still being checked.
     Nomination,
     /// Failing is permitted from now on.
@@ -27,6 +23,10 @@ pub(crate) enum Timer {
     Retirement,
     /// A TURN client has something to do.
     Relay,
+    /// A stream of payload may have stopped.
+    Flow,
+    /// The answer of a doubted pair is overdue.
+    Trial,
 }
 
 impl Timer {
@@ -35,13 +35,13 @@ impl Timer {
         Self::Transaction,
         Self::Consent,
         Self::Silence,
-        Self::Liveness,
-        Self::Spare,
         Self::Nomination,
         Self::Patience,
         Self::Binding,
         Self::Retirement,
         Self::Relay,
+        Self::Flow,
+        Self::Trial,
     ];
 }
 

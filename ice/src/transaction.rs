@@ -41,14 +41,12 @@ pub(crate) enum Purpose {
 pub(crate) enum CheckKind {
     /// To learn whether it works.
     Connectivity,
-    /// To nominate it, or as the controlled agent to ask for that.
+    /// To nominate it.
     Nomination,
     /// To keep consent.
     Consent,
     /// A consent check went unanswered.
     Recheck,
-    /// To learn whether a pair that has worked still does.
-    Probe,
 }
 
 impl Request {

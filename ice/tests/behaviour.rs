@@ -17,7 +17,6 @@ mod hostile;
 mod known_faults;
 mod protocol;
 mod relay;
-mod renomination;
 mod restart;
 mod rollback;
 mod tcp;

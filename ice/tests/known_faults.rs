@@ -189,6 +189,29 @@ fn a_controlled_agent_follows_when_the_peer_leaves_the_better_pair() {
     assert!(matches!(peer.agent.state(), State::Connected));
 }
 
+/// As Chromium does: the pair that it has left still works and is still checked, without USE-CANDIDATE.
+#[test]
+fn a_controlled_agent_follows_the_later_nomination_though_the_earlier_pair_is_better_and_works() {
+    let mut peer = Scripted::described(Role::Controlled);
+    peer.add_candidate(PEER, 2_000_000_000);
+    peer.add_candidate(OTHER, 100);
+    let choose = |peer: &mut Scripted, chosen: &str, left: &str| {
+        for _ in 0..3 {
+            let asks = [Ask { use_candidate: true, ..peer.ask() }, peer.ask()];
+            for (from, ask) in [chosen, left].into_iter().zip(asks) {
+                peer.receive_check(from, ask).unwrap();
+            }
+            peer.answer(500 * MS, &[PEER, OTHER]);
+        }
+        assert_eq!(peer.agent.sending_path().unwrap().path().remote, chosen.parse().unwrap());
+        assert_eq!(peer.agent.pairs().filter(|pair| pair.nominated).count(), 1);
+    };
+    for _ in 0..3 {
+        choose(&mut peer, PEER, OTHER);
+        choose(&mut peer, OTHER, PEER);
+    }
+}
+
 #[test]
 fn a_failed_nomination_leaves_the_other_valid_pairs() {
     let mut peer = Scripted::new(Role::Controlling);

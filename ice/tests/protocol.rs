@@ -142,6 +142,39 @@ fn early_checks_are_bounded() {
     assert_eq!(peer.agent.stats().discarded(Discard::Limit), 184);
 }
 
+/// Some NATs show a new address with each check.
+#[test]
+fn addresses_without_end_leave_room_for_what_is_signalled() {
+    let mut peer = Scripted::described(Role::Controlled);
+    for burst in 0_u16..8 {
+        for port in 0..60 {
+            let check = peer.ask();
+            peer.receive_check(&format!("192.0.2.2:{}", 1_000 + 60 * burst + port), check).unwrap();
+            peer.now += 50 * MS;
+            peer.agent.handle_timeout(peer.now);
+        }
+        peer.sent();
+    }
+    assert_eq!(peer.agent.pairs().count(), 16, "the last of one IP address");
+    peer.add_candidate(OTHER, 100);
+    assert_eq!(peer.agent.stats().candidates_ignored, 0);
+    let sent = peer.wait(2_000 * MS);
+    assert!(sent.iter().any(|sent| sent.is_request() && sent.to == OTHER.parse().unwrap()));
+}
+
+/// RFC 8445, Section 7.3.1.3: what a check shows is paired with no other local candidate; what is signalled is with all.
+#[test]
+fn a_peer_reflexive_candidate_that_is_signalled_later_is_paired_with_every_base() {
+    let mut peer = Scripted::described(Role::Controlled);
+    peer.agent.add_interface(peer.now, "192.0.2.7:5000".parse().unwrap()).unwrap();
+    let check = peer.ask();
+    peer.receive_check(PEER, check).unwrap();
+    assert_eq!(peer.agent.pairs().count(), 1);
+    peer.add_candidate(PEER, 100);
+    let locals: std::collections::BTreeSet<_> = peer.agent.pairs().map(|pair| pair.local).collect();
+    assert_eq!((locals.len(), peer.agent.pairs().count()), (2, 2));
+}
+
 #[test]
 fn a_signalled_candidate_takes_over_a_peer_reflexive_one_without_touching_its_pair() {
     let mut peer = Scripted::described(Role::Controlled);

@@ -179,6 +179,21 @@ fn a_server_that_refuses_or_is_silent_is_told_and_does_not_hold_gathering_up_for
 }
 
 #[test]
+fn a_server_is_asked_for_longer_than_ten_seconds_of_silence_last() {
+    let mut world = World::new(&spec([Transport::Udp; 2], CandidatePolicy::Relay));
+    world.set_cables(false);
+    let (start, addresses) = (world.now(), world.addresses);
+    for (index, address) in addresses.into_iter().enumerate() {
+        world.host(index).agent.add_interface(start, address).unwrap();
+    }
+    world.wait(Duration::from_secs(11));
+    world.set_cables(true);
+    world.wait(Duration::from_secs(3));
+    world.exchange();
+    assert!(world.connect(), "{:?}", [world.state(0), world.state(1)]);
+}
+
+#[test]
 fn an_allocation_outlives_its_lifetime_and_a_restart() {
     let mut world = World::connected(&spec([Transport::Udp, Transport::Tcp], CandidatePolicy::Relay));
     let before: Vec<_> = world.host(0).agent.local_candidates().map(|one| (one.address, one.port)).collect();

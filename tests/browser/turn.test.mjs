@@ -23,8 +23,8 @@ const SECRET = 'north';
 const PASSWORD = 'correct horse';
 /** Of an allocation at coturn, in seconds: Chromium refreshes it after half of that. */
 const LIFETIME = 4;
-/** How long data pass when more than two lifetimes have to go by, when the first refresh has to, and otherwise. */
-const [LONG, MEDIUM, SHORT] = [2 * LIFETIME * 1000 + 1500, LIFETIME * 1000 - 500, 500];
+/** How long data pass at least when more than two lifetimes have to go by, when the first refresh has to, and otherwise. */
+const [LONG, MEDIUM, SHORT] = [2 * LIFETIME * 1000 + 1500, LIFETIME * 1000 - 500, 0];
 
 /** Every call, with the URL, its user, the address that the relayed one has to be on, and how long data pass. */
 const CALLS = [
@@ -110,7 +110,7 @@ describe('data through a relayed candidate', () => {
           await line.opened;
           traffic[name] = new duologue.Traffic(line.channel, 40);
         }
-        await new Promise((resolve) => setTimeout(resolve, milliseconds));
+        await Promise.all([traffic.reliable.goesOn(12), new Promise((resolve) => setTimeout(resolve, milliseconds))]);
         const told = {};
         for (const name of Object.keys(lines)) told[name] = await traffic[name].stop(5000);
         const pair = await duologue.selectedPair(peer.pc);
@@ -142,13 +142,12 @@ describe('data through a relayed candidate', () => {
       const ours = entries.find(({ type }) => type === 'candidate-pair');
       assert.equal(ours.remote, address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`, 'where the Rust peer sends');
       const { reliable, unreliable } = told;
-      assert.ok(reliable.sent > 10, `${reliable.sent} messages`);
       assert.deepEqual([reliable.missing, reliable.repeated, reliable.inOrder], [[], 0, true]);
       // What no one sends again may get lost on a busy machine, but not while an allocation is refreshed.
       assert.ok(unreliable.missing.length <= 2, `${unreliable.missing} of ${unreliable.sent}`);
       const { sent, missing, longestGap } = unreliable;
       t.diagnostic(`connected after ${connected.toFixed(0)} ms; ${missing.length} of ${sent} messages lost, ${longestGap.toFixed(0)} ms at most between two`);
-      if (milliseconds === LONG) checkRefreshes(t, user, LIFETIME, 4);
+      if (milliseconds === LONG) checkRefreshes(t, user, LIFETIME, 3);
       if (milliseconds === MEDIUM) checkRefreshes(t, user, 600, 1);
     });
   }

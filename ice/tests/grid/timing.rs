@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use duologue_ice::Role;
+use duologue_ice::{CandidatePolicy, Role};
 use duologue_netsim::{Loss, NatConfig, NatKind};
 
-use crate::plan::{GatewayKind, INTERNET, Plan, Setup};
+use crate::plan::{GatewayKind, INTERNET, Plan, Setup, Turn};
 use crate::world::{Call, Outcome, Terms};
 
 const ROUND_TRIP: Duration = Duration::from_millis(100);
@@ -26,12 +26,12 @@ pub(crate) struct Row {
 }
 
 /// Every row; the one with loss from so many seeds.
-pub(crate) fn rows(seeds: u64) -> [Row; 3] {
-    [host_to_host(), port_restricted(), lossy(seeds)]
+pub(crate) fn rows(seeds: u64) -> [Row; 4] {
+    [host_to_host(), port_restricted(), lossy(seeds), relayed()]
 }
 
 fn host_to_host() -> Row {
-    let times = ROLES.map(|roles| times(&call(&open(), &terms(0, roles))));
+    let times = ROLES.map(|roles| times(&call(&open([Setup::PLAIN; 2]), &terms(0, roles))));
     Row { name: "host to host", wanted: (1.1, 2.2), ..worst(&times) }
 }
 
@@ -50,9 +50,17 @@ fn port_restricted() -> Row {
     Row { name, wanted: (2.7, 3.8), ..worst(&times) }
 }
 
+/// The server is a leg away from each, so the relayed path's own round trip is two.
+fn relayed() -> Row {
+    let setup = Setup { turn: Turn::Udp, policy: CandidatePolicy::Relay };
+    let plan = open([setup; 2]);
+    let times = ROLES.map(|roles| times(&call(&plan, &Terms { described: false, ..terms(0, roles) })));
+    Row { name: "relay only, one shared server, with gathering", wanted: (4.8, 6.9), ..worst(&times) }
+}
+
 /// The 95th percentile of each time.
 fn lossy(seeds: u64) -> Row {
-    let plan = open();
+    let plan = open([Setup::PLAIN; 2]);
     let all: Vec<_> = (0..seeds)
         .map(|seed| {
             let mut terms = terms(seed, ROLES[usize::from(seed % 2 == 1)]);
@@ -77,8 +85,8 @@ fn lossy(seeds: u64) -> Row {
 const ROLES: [[Role; 2]; 2] = [[Role::Controlling, Role::Controlled], [Role::Controlled, Role::Controlling]];
 
 /// Two hosts on the internet.
-fn open() -> Plan {
-    let mut plan = Plan::new([Setup::PLAIN; 2]);
+fn open(setups: [Setup; 2]) -> Plan {
+    let mut plan = Plan::new(setups);
     plan.add_socket(0, INTERNET, [192, 0, 2, 1].into());
     plan.add_socket(1, INTERNET, [192, 0, 2, 2].into());
     plan

@@ -200,6 +200,8 @@ pub(crate) struct Outcome {
     /// When each host had a pair that works, and when each knew of a nomination.
     pub(crate) valid: [Option<Duration>; 2],
     pub(crate) nominated: [Option<Duration>; 2],
+    /// When both had an outcome.
+    pub(crate) over: Duration,
     /// Whether payload gets from each host to the other.
     pub(crate) heard: [bool; 2],
     pub(crate) stats: Stats,
@@ -258,6 +260,7 @@ impl Call {
         self.run(Duration::from_secs(120), |node| {
             matches!(node.agent.state(), State::Completed | State::Failed(_))
         });
+        let over = self.network.elapsed();
         let states = [0, 1].map(|host| self.nodes[host].host().agent.state());
         if states == [State::Completed; 2] {
             (0..2).for_each(|host| self.nodes[host].host().owed = 20);
@@ -273,6 +276,7 @@ impl Call {
             states,
             valid: [a.0, b.0],
             nominated: [a.1, b.1],
+            over,
             heard: [b.2, a.2],
             stats: self.network.stats(),
         }

@@ -145,7 +145,7 @@ fn attributes(
     // RFC 8829, Section 5.3.1: the options that the offer has.
     let offered = bundle::ice_options(offer);
     let options: Vec<&str> =
-        ["trickle", "ice2"].into_iter().filter(|option| offered.contains(option)).collect();
+        bundle::ICE_OPTIONS.into_iter().filter(|option| offered.contains(option)).collect();
     if !options.is_empty() {
         attributes.push(Attribute::IceOptions(options.join(" ").into()));
     }

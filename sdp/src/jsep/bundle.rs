@@ -52,6 +52,10 @@ pub(crate) fn direction(media: &Media, description: &SessionDescription) -> Dire
     media.direction().or(of_session).unwrap_or(Direction::SendRecv)
 }
 
+/// What our ICE agent can do: candidates that follow the description (RFC 8838), RFC 8445, and nominations that take one
+/// another's place.
+pub(crate) const ICE_OPTIONS: [&str; 3] = ["trickle", "ice2", "renomination"];
+
 /// The ICE options of a description, wherever they stand.
 pub(crate) fn ice_options(description: &SessionDescription) -> Vec<&str> {
     let everywhere =

@@ -1,5 +1,6 @@
 //! Creates offers (RFC 8829, Section 5.2).
 
+use super::bundle::ICE_OPTIONS;
 use super::codecs;
 use super::numbers::Numbers;
 use super::section::{Content, Section, Session};
@@ -107,7 +108,7 @@ pub(crate) fn create(
     if writer.local.ice_lite {
         attributes.push(Attribute::IceLite);
     }
-    attributes.push(Attribute::IceOptions("trickle ice2".into()));
+    attributes.push(Attribute::IceOptions(ICE_OPTIONS.join(" ").into()));
     // RFC 8122, Section 5: for all sections. libwebrtc rejects the third section of a bundle, and those after it, when the
     // second has no fingerprint; RFC 8829, Section 5.2.1, wants none in a section that is not the tagged one.
     attributes.extend(writer.fingerprints());

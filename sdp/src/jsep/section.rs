@@ -23,6 +23,8 @@ pub struct RemoteTransport {
     pub ice_lite: bool,
     /// Whether candidates may follow (`ice-options` has `trickle`).
     pub trickle: bool,
+    /// Whether a nomination may be followed by others (`ice-options` has `renomination`, draft-thatcher-ice-renomination).
+    pub renomination: bool,
     /// Fingerprints of the certificate.
     pub fingerprints: Vec<Fingerprint>,
     /// The DTLS association's identification.

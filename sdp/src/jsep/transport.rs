@@ -33,8 +33,11 @@ pub(crate) fn remote_transport(
         .find(|found| !found.is_empty())
         .ok_or(DescriptionError::MissingFingerprint { section })?;
     let options = find(|one| matches!(one, Attribute::IceOptions(_)));
-    let trickle = matches!(options, Some(Attribute::IceOptions(words))
-        if words.split_ascii_whitespace().any(|word| word == "trickle"));
+    let has_option = |option| {
+        matches!(options, Some(Attribute::IceOptions(words))
+            if words.split_ascii_whitespace().any(|word| word == option))
+    };
+    let trickle = has_option("trickle");
     let end = [&media.attributes, &tagged.attributes, &description.attributes]
         .into_iter()
         .any(|attributes| attributes.contains(&Attribute::EndOfCandidates));
@@ -43,6 +46,7 @@ pub(crate) fn remote_transport(
         ice: IceCredentials { ufrag: ice_ufrag.clone(), pwd: ice_pwd.clone() },
         ice_lite: description.attributes.contains(&Attribute::IceLite),
         trickle,
+        renomination: has_option("renomination"),
         fingerprints,
         tls_id: media.tls_id().or_else(|| tagged.tls_id()).map(Text::from),
         candidates: candidates.map(Text::from).collect(),
