@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use rand_core::Rng;
+
 use duologue_stun::{
     AttributeType, Class, ErrorCode, Message, Method, Retransmission, Transaction, TransactionId,
     TransactionStep, WriteError, Writer, canonical, write_binding_request,
@@ -538,8 +540,10 @@ impl Session {
 
     fn on_error(&mut self, shared: &mut Shared, id: PairId, kind: CheckKind, role: Role, code: ErrorCode) {
         if code == ErrorCode::ROLE_CONFLICT {
-            // RFC 8445, Section 7.2.5.1: change the role, unless that has happened since, and check again.
+            // RFC 8445, Section 7.2.5.1: change the role and the tie-breaker, unless that has happened since, and check
+            // again.
             if shared.role == role && !shared.config.lite {
+                shared.tie_breaker = shared.rng.next_u64();
                 self.take_role(shared, role.opposite());
             }
             if let Some(pair) = self.checklist.get_mut(id)

@@ -299,3 +299,37 @@ fn a_flood_of_payload_from_elsewhere_neither_qualifies_nor_moves_the_path() {
     assert_eq!(transcript, clean());
     assert!(agents.iter().all(|agent| agent.pairs().count() == 1));
 }
+
+/// What an attacker without the password gives away of his own, and what the agents send beside what they would have sent.
+#[test]
+fn payload_forged_on_the_peers_path_costs_less_than_three_times_its_bytes_and_moves_nothing() {
+    let (clean_bytes, clean_events) = {
+        let clean = clean();
+        (bytes_of(&clean), clean.events.len())
+    };
+    for len in [1, 20, 200] {
+        let mut forged = 0;
+        let (transcript, agents) = Session::new().run(|session, to, _, _| {
+            for from in [session.addresses[1 - to], STRANGER.parse().unwrap()] {
+                for _ in 0..3 {
+                    let mut bytes = vec![0x80; len];
+                    let path = Path::udp(session.addresses[to], from);
+                    let received = session.agents[to].handle_datagram(session.now, path, &mut bytes);
+                    assert!(matches!(received, Ok(Received::Payload { .. })));
+                    forged += len;
+                }
+            }
+        });
+        assert!(bytes_of(&transcript) <= clean_bytes + 3 * forged, "{len}");
+        assert_eq!(transcript.events.len(), clean_events);
+        for agent in agents {
+            assert_eq!(agent.state(), State::Completed);
+            assert_eq!(agent.pairs().count(), 1);
+            assert_eq!(agent.stats().selected_pair_changes, 2, "the first pair, and that of the restart");
+        }
+    }
+}
+
+fn bytes_of(transcript: &Transcript) -> usize {
+    transcript.datagrams.iter().map(|(_, _, bytes)| bytes.len()).sum()
+}
