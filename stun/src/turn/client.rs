@@ -428,6 +428,10 @@ impl Client {
 
     pub(super) fn start(&mut self, purpose: Purpose) {
         let signed = self.authentication.is_some();
+        // A nonce that came in a challenge is anybody's until the server takes it.
+        if self.authentication.as_mut().is_some_and(Authentication::return_to_proven) {
+            self.edition = self.edition.wrapping_add(1);
+        }
         let retransmission = self.config.request_retransmission();
         self.requests.start(purpose, signed, 0, retransmission, &mut self.rng);
     }

@@ -51,7 +51,7 @@ pub(super) struct Request {
     /// How many challenges it has answered.
     pub(super) challenges: u8,
     /// The edition of the credentials and the nonce that it was last sent with.
-    edition: u32,
+    pub(super) edition: u32,
     /// It has been sent at least once.
     sent: bool,
     transaction: Transaction,

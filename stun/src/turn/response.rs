@@ -32,6 +32,7 @@ impl Client {
         let answered = message.transaction_id();
         let request = self.requests.find(answered, message.method()).ok_or(Discard::UnknownTransaction)?;
         let (id, purpose, signed) = (request.id, request.purpose, request.signed);
+        let proven = signed && id == answered && request.edition == self.edition;
         let code = match message.class() {
             Class::Error => Some(message.error_code().ok_or(Discard::Malformed)?.0),
             Class::Success | Class::Request | Class::Indication => None,
@@ -69,6 +70,9 @@ impl Client {
         }
         self.stats.responses_received += 1;
         self.verified |= signed;
+        if proven && let Some(authentication) = &mut self.authentication {
+            authentication.prove();
+        }
         self.requests.take(id);
         match code {
             None => self.on_success(purpose, message),
