@@ -1,7 +1,7 @@
 //! An attacker without the password who sees all datagrams between client and server and injects others, before and behind
 //! the true ones: against the client and the server of this crate, beside the same run without an attacker.
 #![cfg(all(feature = "rust-crypto", feature = "server"))]
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::alloc::System;
 use std::net::SocketAddr;
