@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -29,6 +30,8 @@ pub(crate) struct Peer {
     pub(crate) network: Network,
     /// What it wants done about its streams.
     pub(crate) wishes: VecDeque<StreamWish>,
+    /// The sockets that it shares with no other.
+    pub(crate) sockets: Vec<SocketAddr>,
     /// Whether it has all the candidates that it will.
     pub(crate) gathered: bool,
     /// Who waits for a description with all candidates, and of which kind.
@@ -55,6 +58,7 @@ impl Peer {
             media: Media::default(),
             network,
             wishes: VecDeque::new(),
+            sockets: Vec::new(),
             gathered: false,
             waiting: None,
         }

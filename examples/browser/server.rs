@@ -78,6 +78,8 @@ pub(crate) struct OfferMe {
 pub(crate) struct Server {
     config: Arc<Config>,
     sockets: Sockets,
+    /// Where all peers are.
+    shared: Vec<SocketAddr>,
     streams: Streams,
     demux: Demux<u64>,
     peers: BTreeMap<u64, Peer>,
@@ -102,6 +104,7 @@ impl Server {
         }
         Ok(Self {
             config: Arc::new(config(args)?),
+            shared: sockets.addresses().collect(),
             sockets,
             streams,
             demux: Demux::new(random()?),
@@ -119,7 +122,7 @@ impl Server {
     }
 
     pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.sockets.addresses()
+        self.shared.iter().copied()
     }
 
     pub(crate) fn listening(&self) -> impl Iterator<Item = SocketAddr> {
@@ -241,6 +244,7 @@ impl Server {
         if peer.is_over() {
             self.demux.remove(id);
             self.streams.close_all(id);
+            self.sockets.remove(&std::mem::take(&mut peer.sockets));
             self.forget_oldest();
         }
     }
@@ -334,7 +338,11 @@ impl Server {
         let seed = random().map_err(Failure::bad)?;
         let mut connection =
             PeerConnection::new(Arc::clone(&self.config), seed, now, NtpTime::from(SystemTime::now()));
-        for address in self.addresses().collect::<Vec<_>>() {
+        // Two connections never share a socket towards a TURN server: it knows its clients by their addresses.
+        let relays = self.config.ice.turn_servers.iter().any(|server| server.transport == Transport::Udp);
+        let own = if relays { self.sockets.add_private().map_err(Failure::bad)? } else { Vec::new() };
+        let addresses = if relays { own.clone() } else { self.shared.clone() };
+        for address in addresses {
             connection.add_interface(now, address).map_err(Failure::bad)?;
         }
         for address in self.listening().collect::<Vec<_>>() {
@@ -345,13 +353,18 @@ impl Server {
         self.demux.insert(id, &mut connection).map_err(Failure::bad)?;
         self.next_id += 1;
         let network = Network::new(random().map_err(Failure::bad)?);
-        self.peers.insert(id, Peer::new(connection, negotiation, network));
+        let mut peer = Peer::new(connection, negotiation, network);
+        peer.sockets = own;
+        self.peers.insert(id, peer);
         Ok(id)
     }
 
     /// Forgets a peer whose first description was refused.
     fn remove_peer(&mut self, id: u64) {
-        self.peers.remove(&id);
+        if let Some(peer) = self.peers.remove(&id) {
+            self.sockets.remove(&peer.sockets);
+        }
+        self.streams.close_all(id);
         self.demux.remove(id);
     }
 
