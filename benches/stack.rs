@@ -7,9 +7,14 @@ mod joined;
 #[expect(dead_code, reason = "tests use more of it")]
 #[path = "../tests/stack/stats_call.rs"]
 mod stats_call;
+#[path = "../tests/stack/streams.rs"]
+mod streams;
 #[expect(dead_code, reason = "tests use more of it")]
 #[path = "../tests/stack/support.rs"]
 mod support;
+#[expect(dead_code, reason = "tests use more of it")]
+#[path = "../ice/tests/common/turn_server.rs"]
+mod turn_server;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

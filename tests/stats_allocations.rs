@@ -5,9 +5,14 @@
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "stack/stats_call.rs"]
 mod stats_call;
+#[path = "stack/streams.rs"]
+mod streams;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "stack/support.rs"]
 mod support;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "../ice/tests/common/turn_server.rs"]
+mod turn_server;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use stats_call::{MediaCall, take_all};

@@ -2,7 +2,8 @@
 //! behind them that any client can be pointed at.
 //!
 //! `cargo run --release --example browser`, then open the address that it prints. One thread serves HTTP and all peers;
-//! the peers share one UDP socket per interface address, told apart by a `Demux`.
+//! the peers share one UDP socket per interface address, told apart by a `Demux`, and with `--tcp-port` one listener besides.
+//! `--turn turn:192.0.2.1,user,password` gathers relayed candidates too.
 //!
 //! Over HTTP, with JSON, candidates inside the descriptions:
 //! - `POST /offer` `{type, sdp}` gives `{type: "answer", sdp, id}`; `?id=ID` a further offer for that connection,
@@ -26,8 +27,10 @@ mod network;
 mod peer;
 mod server;
 mod stats;
+mod turn;
 
 use clap::Parser;
+use duologue::ice::TurnServer;
 use std::net::SocketAddr;
 use tokio::sync::mpsc;
 
@@ -40,6 +43,19 @@ pub(crate) struct Args {
     /// The UDP port of all peers, on every interface address; 0 takes a free one for each.
     #[arg(long, default_value_t = 0)]
     udp_port: u16,
+    /// Accepts TCP on this port of every interface address too, and opens it to candidates of the browser's; 0 takes a free
+    /// one for each.
+    #[arg(long)]
+    tcp_port: Option<u16>,
+    /// A TURN server as URI,USER,PASSWORD, and its address as IP:PORT if that is not to be looked up. May be repeated.
+    #[arg(long, value_parser = turn::parse)]
+    turn: Vec<TurnServer>,
+    /// Relayed candidates alone.
+    #[arg(long)]
+    relay_only: bool,
+    /// The certificates, as PEM, that TLS to TURN servers trusts; without it those that the system trusts.
+    #[arg(long)]
+    ca: Option<std::path::PathBuf>,
     /// Runs ICE as a lite agent.
     #[arg(long)]
     lite: bool,
@@ -63,6 +79,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("http://{}", listener.local_addr()?);
     for address in server.addresses() {
         println!("udp {address}");
+    }
+    for address in server.listening() {
+        println!("tcp {address}");
     }
     tokio::select! {
         served = axum::serve(listener, http::router(commands)) => served?,

@@ -1,9 +1,10 @@
 //! One peer and what this program does with it: it echoes, and hands media back.
 
 use crate::handling::Media;
+use crate::media::http::Reply;
 use crate::negotiation::{Negotiation, Wish};
 use crate::network::Network;
-use duologue::ice::Path;
+use duologue::ice::{GatheringState, Path, ServerFailure, StreamId, StreamRequest};
 use duologue::sctp::Reliability;
 use duologue::sdp::jsep::SdpType;
 use duologue::{
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -26,6 +28,20 @@ pub(crate) struct Peer {
     pub(crate) negotiation: Option<Negotiation>,
     media: Media,
     pub(crate) network: Network,
+    /// What it wants done about its streams.
+    pub(crate) wishes: VecDeque<StreamWish>,
+    /// The sockets that it shares with no other.
+    pub(crate) sockets: Vec<SocketAddr>,
+    /// Whether it has all the candidates that it will.
+    pub(crate) gathered: bool,
+    /// Who waits for a description with all candidates, and of which kind.
+    waiting: Option<(SdpType, Reply)>,
+}
+
+/// What a peer wants done about a stream.
+pub(crate) enum StreamWish {
+    Open(StreamRequest),
+    Close(StreamId),
 }
 
 impl Peer {
@@ -34,7 +50,23 @@ impl Peer {
         negotiation: Option<Negotiation>,
         network: Network,
     ) -> Self {
-        Self { connection, held: VecDeque::new(), ended: None, negotiation, media: Media::default(), network }
+        Self {
+            connection,
+            held: VecDeque::new(),
+            ended: None,
+            negotiation,
+            media: Media::default(),
+            network,
+            wishes: VecDeque::new(),
+            sockets: Vec::new(),
+            gathered: false,
+            waiting: None,
+        }
+    }
+
+    /// Answers with our description once it has all candidates.
+    pub(crate) fn answer_when_gathered(&mut self, kind: SdpType, reply: Reply) {
+        self.waiting = Some((kind, reply));
     }
 
     /// Does what is wished for; `None` when the peer does not negotiate. Recordings go into `folder` under names that begin
@@ -138,6 +170,13 @@ impl Peer {
             match event {
                 Event::ConnectionStateChange(state) => println!("{id}: {}", state.name()),
                 Event::Secured(with) => println!("{id}: {:?} {}", with.version, with.cipher_suite.name()),
+                Event::IceGatheringStateChange(state) => self.gathered = state == GatheringState::Complete,
+                Event::IceCandidateError(failure) => {
+                    let ServerFailure { local, server, error, .. } = failure;
+                    println!("{id}: icecandidateerror {} from {local} to {server}: {error}", error.code());
+                }
+                Event::OpenStream(wanted) => self.wishes.push_back(StreamWish::Open(wanted)),
+                Event::CloseStream(stream) => self.wishes.push_back(StreamWish::Close(stream)),
                 Event::KeyLog(line) => {
                     // A key log that cannot be written is no reason to end a call.
                     let _ = keylog.as_mut().map(|file| writeln!(file, "{line}"));
@@ -148,6 +187,11 @@ impl Peer {
                 }
                 _ => {}
             }
+        }
+        if self.gathered
+            && let Some((kind, reply)) = self.waiting.take()
+        {
+            let _ = reply.send(Ok(self.description(id, kind)));
         }
         while let Some(message) = self.held.pop_front().or_else(|| self.connection.recv()) {
             if let Err(held) = self.echo(now, message) {

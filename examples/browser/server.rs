@@ -4,11 +4,12 @@ use crate::Args;
 use crate::media::host::{BATCH, FAREWELL, MTU, READS, random, sleep_until};
 use crate::media::http::{Failure, Reply};
 use crate::media::sockets::{Sockets, datagrams};
+use crate::media::streams::{Streams, Told};
 use crate::negotiation::{Manners, Negotiation, Wish};
 use crate::network::Network;
-use crate::peer::Peer;
+use crate::peer::{Peer, StreamWish};
 use crate::stats;
-use duologue::ice::Path;
+use duologue::ice::{CandidatePolicy, InterfaceOptions, Path, Transport};
 use duologue::sdp::jsep::SdpType;
 use duologue::{Config, Demux, Description, NtpTime, PeerConnection, TrackKind, TransceiverInit};
 use serde::Deserialize;
@@ -77,6 +78,9 @@ pub(crate) struct OfferMe {
 pub(crate) struct Server {
     config: Arc<Config>,
     sockets: Sockets,
+    /// Where all peers are.
+    shared: Vec<SocketAddr>,
+    streams: Streams,
     demux: Demux<u64>,
     peers: BTreeMap<u64, Peer>,
     next_id: u64,
@@ -91,9 +95,18 @@ pub(crate) struct Server {
 impl Server {
     /// A socket on every interface address, loopback included.
     pub(crate) fn bind(args: &Args) -> io::Result<Self> {
+        let sockets = Sockets::bind(args.udp_port)?;
+        let mut streams = Streams::new(args.ca.as_deref())?;
+        if let Some(port) = args.tcp_port {
+            for address in sockets.addresses() {
+                streams.listen(SocketAddr::new(address.ip(), port))?;
+            }
+        }
         Ok(Self {
             config: Arc::new(config(args)?),
-            sockets: Sockets::bind(args.udp_port)?,
+            shared: sockets.addresses().collect(),
+            sockets,
+            streams,
             demux: Demux::new(random()?),
             peers: BTreeMap::new(),
             next_id: 1,
@@ -109,7 +122,11 @@ impl Server {
     }
 
     pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.sockets.addresses()
+        self.shared.iter().copied()
+    }
+
+    pub(crate) fn listening(&self) -> impl Iterator<Item = SocketAddr> {
+        self.streams.listening()
     }
 
     /// Serves until Ctrl-C, then closes every peer.
@@ -121,7 +138,7 @@ impl Server {
             let deadline = self.peers.values().filter_map(Peer::deadline).min();
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(Command::Order { order, reply }) => drop(reply.send(self.obey(order).await)),
+                    Some(Command::Order { order, reply }) => self.answer(order, reply).await,
                     Some(Command::Listen { id, after, wait, reply }) => self.listen(id, after, wait, reply),
                     None => return Ok(()),
                 },
@@ -133,6 +150,7 @@ impl Server {
                         came = self.sockets.try_receive(&mut datagram);
                     }
                 }
+                told = self.streams.told() => self.handle_stream(told).await,
                 () = sleep_until(deadline) => self.handle_timeouts().await,
                 _ = &mut interrupted => {
                     self.close_all().await;
@@ -144,12 +162,45 @@ impl Server {
 
     async fn handle(&mut self, path: Path, datagram: &mut [u8]) {
         let Some(id) = self.demux.route(path, datagram) else { return };
+        self.hand_over(id, path, datagram).await;
+    }
+
+    async fn hand_over(&mut self, id: u64, path: Path, datagram: &mut [u8]) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let now = Instant::now();
         if peer.network.inwards.pass(now, path, datagram) {
             peer.receive(now, path, datagram);
             self.turn(id, now).await;
         }
+    }
+
+    /// Something has become of a stream.
+    async fn handle_stream(&mut self, told: Told) {
+        let now = Instant::now();
+        let id = match told {
+            Told::Datagram { peer, path, mut datagram } => {
+                return self.hand_over(peer, path, &mut datagram).await;
+            }
+            Told::Accepted { number, path, mut first } => {
+                // The first datagram on it is a check, which names the peer: it is asked whether it wants the stream.
+                let named = self.demux.route(path, &first);
+                let wanted = named.and_then(|id| Some((id, self.peers.get_mut(&id)?)));
+                let accepted = wanted
+                    .and_then(|(id, peer)| Some((id, peer.connection.stream_accepted(now, path).ok()?)));
+                let Some((id, stream)) = accepted else { return self.streams.refuse(number) };
+                self.streams.adopt(number, id, stream);
+                return self.hand_over(id, path, &mut first).await;
+            }
+            Told::Opened { peer, .. } | Told::Failed { peer, .. } | Told::Closed { peer, .. } => peer,
+        };
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        match told {
+            Told::Opened { id, local, .. } => peer.connection.stream_opened(now, id, local),
+            Told::Failed { id, .. } => peer.connection.stream_failed(now, id),
+            Told::Closed { id, .. } => peer.connection.stream_closed(now, id),
+            Told::Accepted { .. } | Told::Datagram { .. } => {}
+        }
+        self.turn(id, now).await;
     }
 
     async fn handle_timeouts(&mut self) {
@@ -162,7 +213,7 @@ impl Server {
                 peer.receive(now, path, &mut datagram);
             }
             while let Some((path, datagram)) = peer.network.outwards.due(now) {
-                self.sockets.send_one(&path, &datagram).await;
+                send_one(&self.sockets, &self.streams, &path, &datagram).await;
             }
             peer.connection.handle_timeout(now);
             self.turn(id, now).await;
@@ -178,14 +229,22 @@ impl Server {
             let Some(transmit) = peer.connection.poll_transmit(now, BATCH, &mut self.buffer) else { break };
             for datagram in datagrams(&transmit, &self.buffer) {
                 if peer.network.outwards.pass(now, transmit.path, datagram) {
-                    self.sockets.send_one(&transmit.path, datagram).await;
+                    send_one(&self.sockets, &self.streams, &transmit.path, datagram).await;
                 }
             }
         }
         peer.work(now, id, self.keylog.as_mut());
         self.demux.update(id, &mut peer.connection);
+        for wish in std::mem::take(&mut peer.wishes) {
+            match wish {
+                StreamWish::Open(wanted) => self.streams.open(id, wanted),
+                StreamWish::Close(stream) => self.streams.close(id, stream),
+            }
+        }
         if peer.is_over() {
             self.demux.remove(id);
+            self.streams.close_all(id);
+            self.sockets.remove(&std::mem::take(&mut peer.sockets));
             self.forget_oldest();
         }
     }
@@ -203,6 +262,22 @@ impl Server {
         match peer.and_then(|peer| peer.negotiation.as_mut()) {
             Some(negotiation) => negotiation.listen(after, wait, reply),
             None => drop(reply.send(Err(Failure::UnknownId))),
+        }
+    }
+
+    /// Obeys and answers. A description goes out with all its candidates, which may be a while in coming.
+    async fn answer(&mut self, order: Order, reply: Reply) {
+        let kind = match order {
+            Order::Offer { .. } => Some(SdpType::Answer),
+            Order::OfferMe(_) => Some(SdpType::Offer),
+            _ => None,
+        };
+        let result = self.obey(order).await;
+        let id = result.as_ref().ok().and_then(|value| value.get("id")?.as_u64());
+        let peer = id.and_then(|id| self.peers.get_mut(&id)).filter(|peer| !peer.gathered && !peer.is_over());
+        match (kind, peer) {
+            (Some(kind), Some(peer)) => peer.answer_when_gathered(kind, reply),
+            _ => drop(reply.send(result)),
         }
     }
 
@@ -263,20 +338,33 @@ impl Server {
         let seed = random().map_err(Failure::bad)?;
         let mut connection =
             PeerConnection::new(Arc::clone(&self.config), seed, now, NtpTime::from(SystemTime::now()));
-        for address in self.addresses().collect::<Vec<_>>() {
+        // Two connections never share a socket towards a TURN server: it knows its clients by their addresses.
+        let relays = self.config.ice.turn_servers.iter().any(|server| server.transport == Transport::Udp);
+        let own = if relays { self.sockets.add_private().map_err(Failure::bad)? } else { Vec::new() };
+        let addresses = if relays { own.clone() } else { self.shared.clone() };
+        for address in addresses {
             connection.add_interface(now, address).map_err(Failure::bad)?;
+        }
+        for address in self.listening().collect::<Vec<_>>() {
+            let options = InterfaceOptions::default();
+            connection.add_listener(now, address, &options).map_err(Failure::bad)?;
         }
         let id = self.next_id;
         self.demux.insert(id, &mut connection).map_err(Failure::bad)?;
         self.next_id += 1;
         let network = Network::new(random().map_err(Failure::bad)?);
-        self.peers.insert(id, Peer::new(connection, negotiation, network));
+        let mut peer = Peer::new(connection, negotiation, network);
+        peer.sockets = own;
+        self.peers.insert(id, peer);
         Ok(id)
     }
 
     /// Forgets a peer whose first description was refused.
     fn remove_peer(&mut self, id: u64) {
-        self.peers.remove(&id);
+        if let Some(peer) = self.peers.remove(&id) {
+            self.sockets.remove(&peer.sockets);
+        }
+        self.streams.close_all(id);
         self.demux.remove(id);
     }
 
@@ -337,7 +425,20 @@ fn config(args: &Args) -> io::Result<Config> {
     let provider = duologue::dtls::crypto::aws_lc_rs();
     let mut config = Config::generate(provider, random()?, SystemTime::now()).map_err(io::Error::other)?;
     config.mtu = MTU;
-    Arc::make_mut(&mut config.ice).lite = args.lite;
+    let ice = Arc::make_mut(&mut config.ice);
+    ice.lite = args.lite;
+    ice.tcp = args.tcp_port.is_some();
+    ice.turn_servers.clone_from(&args.turn);
+    if args.relay_only {
+        ice.policy = CandidatePolicy::Relay;
+    }
     Arc::make_mut(&mut config.dtls).key_log = args.keylog.is_some();
     Ok(config)
+}
+
+async fn send_one(sockets: &Sockets, streams: &Streams, path: &Path, datagram: &[u8]) {
+    match path.transport {
+        Transport::Udp => sockets.send_one(path, datagram).await,
+        _ => streams.send(path, datagram),
+    }
 }

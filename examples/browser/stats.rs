@@ -1,6 +1,7 @@
 //! The connection's statistics as JSON, with the W3C's names and units: what `getStats` would give if this were a browser.
 
 use crate::peer::Peer;
+use duologue::ice::Transport;
 use duologue::{PeerConnection, TrackKind, Transceiver};
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -111,6 +112,11 @@ fn transport(connection: &PeerConnection) -> impl Iterator<Item = Value> {
     let pairs = connection.candidate_pairs().filter(|pair| pair.selected).map(|pair| {
         json!({
             "type": "candidate-pair",
+            "protocol": match pair.path.transport {
+                Transport::Udp => "udp",
+                Transport::Tls => "tls",
+                _ => "tcp",
+            },
             "local": pair.path.local.to_string(),
             "remote": pair.path.remote.to_string(),
             "nominated": pair.nominated,

@@ -9,5 +9,6 @@ pub(crate) mod recorder;
 pub(crate) mod recordings;
 pub(crate) mod relay;
 pub(crate) mod sockets;
+pub(crate) mod streams;
 pub(crate) mod tracks;
 pub(crate) mod wav;

@@ -27,7 +27,28 @@ impl Sockets {
         addresses.retain(|ip| !matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local()));
         addresses.sort_unstable();
         addresses.dedup();
-        let mut sockets = Vec::new();
+        let mut sockets = Self(Vec::new());
+        sockets.add(addresses, port)?;
+        Ok(sockets)
+    }
+
+    /// Further sockets at the same addresses, each on a free port; gives their addresses. Peers that use a TURN server over UDP
+    /// need their own: to the server the two ends of a datagram are the client.
+    pub(crate) fn add_private(&mut self) -> io::Result<Vec<SocketAddr>> {
+        let mut ips: Vec<IpAddr> = self.addresses().map(|address| address.ip()).collect();
+        ips.sort_unstable();
+        ips.dedup();
+        let before = self.0.len();
+        self.add(ips, 0)?;
+        Ok(self.addresses().skip(before).collect())
+    }
+
+    /// Closes sockets.
+    pub(crate) fn remove(&mut self, addresses: &[SocketAddr]) {
+        self.0.retain(|(address, _)| !addresses.contains(address));
+    }
+
+    fn add(&mut self, addresses: Vec<IpAddr>, port: u16) -> io::Result<()> {
         for ip in addresses {
             let socket = std::net::UdpSocket::bind((ip, port))?;
             socket.set_nonblocking(true)?;
@@ -35,9 +56,9 @@ impl Sockets {
             // Bursts of a bulk transfer fit; the kernel may grant less.
             let _ = reference.set_recv_buffer_size(4 << 20);
             let _ = reference.set_send_buffer_size(4 << 20);
-            sockets.push((socket.local_addr()?, UdpSocket::from_std(socket)?));
+            self.0.push((socket.local_addr()?, UdpSocket::from_std(socket)?));
         }
-        Ok(Self(sockets))
+        Ok(())
     }
 
     pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use duologue_stun::auth::Credentials;
 use duologue_stun::framing::Framing;
 use duologue_stun::turn::{
-    self, Client, ClientConfig, ClientTransport, Families, Relayed, SendError, TAILROOM,
+    self, Client, ClientConfig, ClientTransport, Families, Refusal, Relayed, SendError, TAILROOM,
 };
 use duologue_stun::{Header, canonical};
 use rand_core::Rng;
@@ -26,6 +26,7 @@ use crate::candidate::{can_pair, is_usable, relayed_preference};
 use crate::config::{Config, TurnServer};
 use crate::event::{Discard, Event, ServerError, ServerFailure};
 use crate::gather::query_retransmission;
+use crate::pair::Pair;
 use crate::path::{BaseId, InterfaceId, Path, SourceId, Transmit, Transport};
 use crate::session::Session;
 use crate::shared::Shared;
@@ -156,13 +157,7 @@ impl Agent {
                     self.remove_relayed_bases(now, id);
                     self.on_allocated(id, &relayed);
                 }
-                turn::Event::PermissionRefused(peer, _) => {
-                    if let Some(base) = self.shared.relayed_base(id, peer) {
-                        let source = SourceId { base, remote: peer };
-                        self.shared.requests.remove_where(|request| request.to == source);
-                        self.each_session(|session, _| session.on_unreachable(source));
-                    }
-                }
+                turn::Event::PermissionRefused(peer, refusal) => self.on_peer_refused(id, peer, refusal),
                 turn::Event::Redirected { server, domain } => self.shared.on_redirected(id, server, domain),
                 turn::Event::TokenWanted(name) => {
                     if let Some(relay) = self.shared.relay(id) {
@@ -177,6 +172,19 @@ impl Agent {
                 _ => {}
             }
         }
+    }
+
+    /// The server does not relay to a peer, or has not said that it does.
+    fn on_peer_refused(&mut self, id: RelayId, peer: SocketAddr, refusal: Refusal) {
+        let Some(base) = self.shared.relayed_base(id, peer) else { return };
+        let source = SourceId { base, remote: peer };
+        let works = self.sessions().any(|session| session.checklist.at(source).is_some_and(Pair::is_valid));
+        if works && refusal == Refusal::Timeout && self.shared.permit(id, peer) {
+            // The peer is reached all the same: answers alone were lost.
+            return;
+        }
+        self.shared.requests.remove_where(|request| request.to == source);
+        self.each_session(|session, _| session.on_unreachable(source));
     }
 
     fn on_allocated(&mut self, id: RelayId, relayed: &Relayed) {
@@ -458,7 +466,7 @@ impl Session {
     /// The server does not relay to a peer.
     fn on_unreachable(&mut self, source: SourceId) {
         if let Some(pair) = self.checklist.iter_mut().find(|pair| pair.source() == source) {
-            pair.fail();
+            pair.break_off();
         }
     }
 }

@@ -65,7 +65,9 @@
 //!
 //! 401 and 438 responses are never sealed: who sees a request can forge them. The client then asks again, a bounded number of
 //! times, and believes an unsealed refusal only when the server's own answer does not come. That much the protocol cannot
-//! tell from the truth; what needs the password, an attacker without it cannot do.
+//! tell from the truth; what needs the password, an attacker without it cannot do. The server's own answer to an earlier
+//! transmission counts behind any challenge, each request begins with the nonce that the server has last taken, and no
+//! challenge over UDP is answered at once with more than three times its length.
 //!
 //! # The contract
 //!

@@ -1,5 +1,5 @@
 //! Every attribute of TURN, of long-term credentials and of the discovery of NAT behaviour: written, read, cut.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::net::SocketAddr;
 

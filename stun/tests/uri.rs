@@ -1,5 +1,4 @@
 //! URIs of servers: the examples of RFC 7064 and RFC 7065, what else the grammar takes, and what it does not.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use duologue_stun::uri::{Host, Protocol, Scheme, Transport, Uri, UriError};
 use proptest::prelude::*;

@@ -7,6 +7,10 @@ mod demux;
 mod hostile;
 mod media;
 mod negotiation;
+mod relay;
 mod stats;
 mod stats_call;
+mod streams;
 mod support;
+#[path = "../../ice/tests/common/turn_server.rs"]
+mod turn_server;

@@ -1,7 +1,10 @@
 //! Two peer connections on the simulated network, each perhaps behind a NAT, a STUN server, and signalling between them.
 
+use crate::streams::Streams;
+use crate::turn_server::TurnServer;
 use bytes::Bytes;
-use duologue::ice::Path;
+use duologue::ice::Transport;
+use duologue::ice::{self, Path};
 use duologue::rtp::packet::Header;
 use duologue::sdp::jsep::IceCandidate;
 use duologue::stun::write_binding_response;
@@ -9,7 +12,9 @@ use duologue::{
     Arrival, ChannelConfig, ChannelId, CloseReason, Config, ConnectionState, Description, Discard, Event,
     Frame, Kind, Message, NtpTime, PeerConnection, Received, RtpPacket,
 };
-use duologue_netsim::{Addresses, InterfaceId, Link, NatKind, Network, Node, Realm};
+use duologue_netsim::{
+    Addresses, HostId, InterfaceId, Link, NatKind, Network, Node, Realm, StreamEvent, StreamRequest,
+};
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -66,6 +71,9 @@ pub(crate) struct Peer {
     pub(crate) discards: Vec<Discard>,
     /// Messages are left unread while this is false.
     pub(crate) reads: bool,
+    streams: Streams,
+    /// What it sends from.
+    pub(crate) interface: ice::InterfaceId,
     /// Signals for the other peer.
     candidates: VecDeque<IceCandidate>,
     /// Every datagram that was sent, when a test wants them.
@@ -73,7 +81,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(connection: PeerConnection) -> Self {
+    pub(crate) fn new(connection: PeerConnection, interface: ice::InterfaceId) -> Self {
         Self {
             connection,
             events: Vec::new(),
@@ -82,6 +90,8 @@ impl Peer {
             frames: Vec::new(),
             discards: Vec::new(),
             reads: true,
+            streams: Streams::default(),
+            interface,
             candidates: VecDeque::new(),
             sent: None,
         }
@@ -91,11 +101,12 @@ impl Peer {
         while let Some(event) = self.connection.poll_event() {
             match &event {
                 Event::IceCandidate(candidate) => self.candidates.push_back(candidate.clone()),
-                Event::IceGatheringStateChange(duologue::ice::GatheringState::Complete) => {
+                Event::IceGatheringStateChange(ice::GatheringState::Complete) => {
                     self.candidates.push_back(IceCandidate::default());
                 }
                 _ => {}
             }
+            self.streams.follow(&event);
             assert_eq!(self.closed(), None, "nothing follows the end, but {event:?}");
             self.events.push((now, event));
         }
@@ -106,6 +117,26 @@ impl Peer {
             && let Some(message) = self.connection.recv()
         {
             self.messages.push(message);
+        }
+    }
+
+    /// Accepts streams at an address.
+    pub(crate) fn listen(&mut self, now: Instant, address: SocketAddr, options: &ice::InterfaceOptions) {
+        self.connection.add_listener(now, address, options).unwrap();
+        self.streams.listen(address);
+    }
+
+    fn receive(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
+        match self.connection.handle_datagram(now, Arrival::new(path, now), datagram) {
+            Ok(Received::Rtp(RtpPacket { packet, .. })) => {
+                self.packets.push(ReceivedPacket {
+                    header: packet.header,
+                    repaired: packet.repaired,
+                    payload: packet.payload.to_vec(),
+                });
+            }
+            Ok(_) => {}
+            Err(reason) => self.discards.push(reason),
         }
     }
 
@@ -140,13 +171,19 @@ impl Peer {
 pub(crate) enum Host {
     Peer(Box<Peer>),
     StunServer(VecDeque<(Addresses, Vec<u8>)>),
+    /// A TURN server, and what it wants done about streams.
+    TurnServer(Box<TurnServer>, VecDeque<StreamRequest>),
 }
 
 impl Node for Host {
     fn handle_timeout(&mut self, now: Instant) {
-        if let Self::Peer(peer) = self {
-            peer.connection.handle_timeout(now);
-            peer.drain(now);
+        match self {
+            Self::Peer(peer) => {
+                peer.connection.handle_timeout(now);
+                peer.drain(now);
+            }
+            Self::StunServer(_) => {}
+            Self::TurnServer(server, _) => server.handle_timeout(now),
         }
     }
 
@@ -154,17 +191,7 @@ impl Node for Host {
         match self {
             Self::Peer(peer) => {
                 let path = Path::udp(addresses.destination, addresses.source);
-                match peer.connection.handle_datagram(now, Arrival::new(path, now), datagram) {
-                    Ok(Received::Rtp(RtpPacket { packet, .. })) => {
-                        peer.packets.push(ReceivedPacket {
-                            header: packet.header,
-                            repaired: packet.repaired,
-                            payload: packet.payload.to_vec(),
-                        });
-                    }
-                    Ok(_) => {}
-                    Err(reason) => peer.discards.push(reason),
-                }
+                peer.receive(now, path, datagram);
                 peer.drain(now);
             }
             Self::StunServer(answers) => {
@@ -174,15 +201,23 @@ impl Node for Host {
                     answers.push_back((back, answer));
                 }
             }
+            Self::TurnServer(server, _) => server.handle_datagram(now, addresses, datagram),
         }
     }
 
     fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<Addresses> {
         match self {
             Self::Peer(peer) => {
-                let transmit = peer.connection.poll_transmit(now, NonZeroUsize::MIN, out);
-                peer.drain(now);
-                let path = transmit?.path;
+                let path = loop {
+                    let transmit = peer.connection.poll_transmit(now, NonZeroUsize::MIN, out);
+                    peer.drain(now);
+                    let path = transmit?.path;
+                    if path.transport == Transport::Udp {
+                        break path;
+                    }
+                    peer.streams.send(path, out);
+                    out.clear();
+                };
                 let addresses = Addresses { source: path.local, destination: path.remote };
                 if let Some(sent) = &mut peer.sent {
                     sent.push((addresses, out.clone()));
@@ -194,6 +229,36 @@ impl Node for Host {
                 out.extend_from_slice(&bytes);
                 Some(addresses)
             }
+            Self::TurnServer(server, _) => server.poll_transmit(out),
+        }
+    }
+
+    fn poll_stream_request(&mut self, _now: Instant) -> Option<StreamRequest> {
+        match self {
+            Self::Peer(peer) => peer.streams.poll_request(),
+            Self::StunServer(_) => None,
+            Self::TurnServer(_, requests) => requests.pop_front(),
+        }
+    }
+
+    fn handle_stream(&mut self, now: Instant, stream: Addresses, event: StreamEvent<'_>) {
+        match self {
+            Self::Peer(peer) => {
+                for (path, mut datagram) in peer.streams.handle(now, &mut peer.connection, stream, event) {
+                    peer.receive(now, path, &mut datagram);
+                }
+                peer.drain(now);
+            }
+            Self::StunServer(_) => {}
+            Self::TurnServer(server, _) => server.handle_stream(now, stream, event),
+        }
+    }
+
+    fn poll_stream_bytes(&mut self, _now: Instant, stream: Addresses, room: usize, out: &mut Vec<u8>) {
+        match self {
+            Self::Peer(peer) => peer.streams.poll_bytes(stream, room, out),
+            Self::StunServer(_) => {}
+            Self::TurnServer(server, _) => server.poll_stream_bytes(stream, room, out),
         }
     }
 
@@ -201,6 +266,7 @@ impl Node for Host {
         match self {
             Self::Peer(peer) => peer.connection.poll_timeout(),
             Self::StunServer(_) => None,
+            Self::TurnServer(server, _) => server.poll_timeout(),
         }
     }
 }
@@ -229,16 +295,20 @@ pub(crate) struct Call {
     pub(crate) network: Network,
     pub(crate) hosts: [Host; 3],
     pub(crate) cables: [InterfaceId; 2],
+    host_ids: [HostId; 2],
+    /// Candidates for UDP get lost on their way to the other peer.
+    pub(crate) tcp_only: bool,
 }
 
 impl Call {
     pub(crate) fn new(setup: &Setup) -> Self {
         let mut network = Network::new(setup.seed);
         let now = network.now();
-        let mut cables = Vec::new();
+        let (mut cables, mut host_ids) = (Vec::new(), Vec::new());
         let mut hosts = Vec::new();
         for who in [ALICE, BOB] {
             let host = network.add_host();
+            host_ids.push(host);
             let public: SocketAddr = PUBLIC[who].parse().unwrap();
             let mut realm = Realm::INTERNET;
             let address = match setup.nats[who] {
@@ -253,15 +323,23 @@ impl Call {
             let config = Arc::new(setup.configs[who].clone());
             let ntp = NtpTime::from(UNIX_EPOCH + WALL);
             let mut connection = PeerConnection::new(config, seed(setup.seed, who), now, ntp);
-            connection.add_interface(now, address).unwrap();
-            hosts.push(Host::Peer(Box::new(Peer::new(connection))));
+            let interface = connection.add_interface(now, address).unwrap();
+            hosts.push(Host::Peer(Box::new(Peer::new(connection, interface))));
         }
         let server = network.add_host();
         let stun: SocketAddr = STUN.parse().unwrap();
         network.add_interface(server, stun.ip(), Realm::INTERNET, Link::default(), Link::default());
         hosts.push(Host::StunServer(VecDeque::new()));
         let Ok(hosts) = hosts.try_into() else { panic!("three hosts") };
-        Self { network, hosts, cables: [cables[0], cables[1]] }
+        let (cables, host_ids) = ([cables[0], cables[1]], [host_ids[0], host_ids[1]]);
+        Self { network, hosts, cables, host_ids, tcp_only: false }
+    }
+
+    /// Gives a peer another address on the network.
+    pub(crate) fn add_cable(&mut self, who: usize, address: IpAddr, link: &Link) {
+        let host = self.host_ids[who];
+        self.cables[who] =
+            self.network.add_interface(host, address, Realm::INTERNET, link.clone(), Link::default());
     }
 
     /// A call in which Alice has a channel "chat", connected and open on both sides.
@@ -277,7 +355,7 @@ impl Call {
     pub(crate) fn peer(&mut self, who: usize) -> &mut Peer {
         match &mut self.hosts[who] {
             Host::Peer(peer) => peer,
-            Host::StunServer(_) => panic!("the STUN server is no peer"),
+            Host::StunServer(_) | Host::TurnServer(..) => panic!("a server is no peer"),
         }
     }
 
@@ -324,7 +402,8 @@ impl Call {
                 continue;
             }
             let candidates = std::mem::take(&mut self.peer(who).candidates);
-            for candidate in candidates {
+            let told = candidates.into_iter().filter(|one| !self.tcp_only || !is_udp(one));
+            for candidate in told.collect::<Vec<_>>() {
                 self.peer(1 - who).connection.add_ice_candidate(now, &candidate).unwrap();
             }
         }
@@ -373,4 +452,8 @@ impl Call {
                 .any(|(_, one)| one.config().label == label && one.state() == duologue::ChannelState::Open)
         })
     }
+}
+
+fn is_udp(candidate: &IceCandidate) -> bool {
+    candidate.candidate.to_string().to_lowercase().contains(" udp ")
 }

@@ -106,6 +106,8 @@ fn choose(response: &Message<'_>) -> Result<PasswordAlgorithm, ChallengeError> {
 #[derive(Debug)]
 pub struct Authentication {
     challenge: Challenge,
+    /// The nonce that the server has last taken.
+    proven: Option<Vec<u8>>,
     realm: Vec<u8>,
     key: Key,
     userhash: Option<[u8; 32]>,
@@ -134,7 +136,7 @@ impl Authentication {
         };
         let userhash =
             challenge.anonymous.then(|| userhash(provider, credentials.username().as_bytes(), &realm));
-        Ok(Self { challenge, realm, key, userhash })
+        Ok(Self { challenge, proven: None, realm, key, userhash })
     }
 
     /// The realm that the key belongs to.
@@ -154,6 +156,24 @@ impl Authentication {
     /// Takes the nonce of a challenge that [`Self::is_renewed_by`] has accepted.
     pub fn renew(&mut self, challenge: Challenge) {
         self.challenge.nonce = challenge.nonce;
+    }
+
+    /// The server has taken the nonce.
+    pub(crate) fn prove(&mut self) {
+        if self.proven.as_ref() != Some(&self.challenge.nonce) {
+            self.proven = Some(self.challenge.nonce.clone());
+        }
+    }
+
+    /// Goes back to the nonce that the server has last taken; says whether it was another.
+    pub(crate) fn return_to_proven(&mut self) -> bool {
+        match &self.proven {
+            Some(proven) if *proven != self.challenge.nonce => {
+                self.challenge.nonce.clone_from(proven);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// The same challenge answered with other credentials.

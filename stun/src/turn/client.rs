@@ -16,12 +16,12 @@ use super::config::{ClientConfig, ClientTransport};
 use super::event::{Discard, Event, Failure, PermitError, Received, Refusal, Relayed, Stats};
 use super::pacer::Pacer;
 use super::peers::{Peers, Progress};
-use super::request::{Expired, Purpose, Request, Requests, Verdict};
+use super::request::{Expired, Purpose, Requests, Verdict};
 use crate::address::canonical;
 use crate::attribute::{AddressFamily, Attribute, AttributeType};
 use crate::auth::{Authentication, Credentials};
 use crate::error::WriteError;
-use crate::message::{Class, Message, Method};
+use crate::message::{Class, Message, Method, TransactionId};
 use crate::writer::Writer;
 
 /// One allocation on one server.
@@ -62,6 +62,8 @@ pub struct Client {
     pub(super) config: Arc<ClientConfig>,
     pub(super) credentials: Option<Credentials>,
     pub(super) authentication: Option<Authentication>,
+    /// Counts what requests are sealed with: other credentials, another nonce.
+    pub(super) edition: u32,
     /// The server has proved that it knows the credentials.
     pub(super) verified: bool,
     pub(super) rng: ChaCha12Rng,
@@ -104,6 +106,7 @@ impl Client {
         let mut client = Self {
             credentials: config.credentials.clone(),
             authentication: None,
+            edition: 0,
             verified: false,
             rng,
             now,
@@ -193,6 +196,7 @@ impl Client {
         if let Some(authentication) = &self.authentication {
             // No error is possible: the challenge was answered before.
             self.authentication = authentication.with_credentials(self.config.crypto, &credentials).ok();
+            self.edition = self.edition.wrapping_add(1);
             self.requests.restart_all(self.config.request_retransmission(), &mut self.rng);
         }
         self.credentials = Some(credentials);
@@ -286,9 +290,11 @@ impl Client {
     #[must_use]
     pub fn poll_transmit(&mut self, now: Instant, max_len: usize, out: &mut Vec<u8>) -> Option<usize> {
         self.advance(now);
-        let request = self.requests.owed(self.peers_wait_until().is_none())?;
-        let (id, purpose, start) = (request.id, request.purpose, out.len());
-        let Ok(len) = self.write(request, out) else {
+        let peers = self.peers_wait_until().is_none();
+        let id = self.requests.next_owed(peers, self.edition, &mut self.rng)?;
+        let request = self.requests.by_id(id)?;
+        let (purpose, signed, start) = (request.purpose, request.signed, out.len());
+        let Ok(len) = self.write(id, purpose, signed, out) else {
             self.end(Event::Failed(Failure::TooLong));
             return None;
         };
@@ -296,7 +302,7 @@ impl Client {
             out.truncate(start);
             return None;
         }
-        self.requests.on_sent(id, self.now);
+        self.requests.on_sent(id, self.now, self.edition);
         if purpose.peer().is_some() {
             self.pacer.on_sent(self.now);
         }
@@ -382,12 +388,18 @@ impl Client {
         Ok(Received::Consumed)
     }
 
-    fn write(&self, request: &Request, out: &mut Vec<u8>) -> Result<usize, WriteError> {
-        let writer = Writer::new(out, Class::Request, request.purpose.method(), request.id);
-        let with_token = request.purpose.peer().is_none();
-        let writer = self.write_purpose(request.purpose, writer);
+    pub(super) fn write(
+        &self,
+        id: TransactionId,
+        purpose: Purpose,
+        signed: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, WriteError> {
+        let writer = Writer::new(out, Class::Request, purpose.method(), id);
+        let with_token = purpose.peer().is_none();
+        let writer = self.write_purpose(purpose, writer);
         let writer = match (&self.authentication, &self.credentials) {
-            (Some(authentication), Some(credentials)) if request.signed => {
+            (Some(authentication), Some(credentials)) if signed => {
                 authentication.sign(writer, credentials, with_token)
             }
             // RFC 8489, Section 9.2.3.1: the first request omits all of the credentials.
@@ -416,6 +428,10 @@ impl Client {
 
     pub(super) fn start(&mut self, purpose: Purpose) {
         let signed = self.authentication.is_some();
+        // A nonce that came in a challenge is anybody's until the server takes it.
+        if self.authentication.as_mut().is_some_and(Authentication::return_to_proven) {
+            self.edition = self.edition.wrapping_add(1);
+        }
         let retransmission = self.config.request_retransmission();
         self.requests.start(purpose, signed, 0, retransmission, &mut self.rng);
     }
@@ -517,7 +533,7 @@ impl Client {
             }
             _ => None,
         };
-        let paced = self.peers_wait_until().filter(|_| self.requests.owed(true).is_some());
+        let paced = self.peers_wait_until().filter(|_| self.requests.is_any_owed());
         self.deadline = [own, paced, self.requests.poll_timeout()].into_iter().flatten().min();
     }
 

@@ -43,11 +43,17 @@ impl Purpose {
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) id: TransactionId,
+    /// The ids that it had before: a challenge may be anybody's, and the server's own answer still on its way.
+    former: Vec<TransactionId>,
     pub(super) purpose: Purpose,
     /// Whether it carries our credentials.
     pub(super) signed: bool,
     /// How many challenges it has answered.
     pub(super) challenges: u8,
+    /// The edition of the credentials and the nonce that it was last sent with.
+    pub(super) edition: u32,
+    /// It has been sent at least once.
+    sent: bool,
     transaction: Transaction,
     /// A transmission is due.
     owed: bool,
@@ -71,6 +77,27 @@ pub(super) enum Verdict {
 }
 
 impl Request {
+    /// Gives it another transaction id, under which it says something else than before.
+    fn rename(&mut self, rng: &mut ChaCha12Rng) {
+        if self.former.len() >= MAX_FORMER {
+            self.former.remove(0);
+        }
+        self.former.push(self.id);
+        self.id = transaction_id(rng);
+    }
+
+    /// Answers a challenge, at once or when it would have been sent again in any case.
+    pub(super) fn restart(&mut self, at_once: bool, retransmission: Retransmission, rng: &mut ChaCha12Rng) {
+        self.rename(rng);
+        self.signed = true;
+        self.doubt = None;
+        self.doubted_until = None;
+        if at_once {
+            self.transaction = Transaction::new(retransmission);
+            self.owed = true;
+        }
+    }
+
     /// Remembers an answer that nobody vouches for. The allocation, without which nothing is lost, is given up for it after
     /// a second in which the server's own answer could still come; all else waits as long as without it.
     pub(super) fn doubt(&mut self, verdict: Verdict, now: Instant) {
@@ -99,9 +126,12 @@ impl Requests {
     ) {
         self.all.push(Request {
             id: transaction_id(rng),
+            former: Vec::new(),
             purpose,
             signed,
             challenges,
+            edition: 0,
+            sent: false,
             transaction: Transaction::new(retransmission),
             owed: true,
             doubt: None,
@@ -110,8 +140,11 @@ impl Requests {
         self.owed += 1;
     }
 
-    pub(super) fn find(&mut self, id: TransactionId, method: Method) -> Option<&mut Request> {
-        self.all.iter_mut().find(|request| request.id == id && request.purpose.method() == method)
+    /// The request that has the id, or had it before.
+    pub(super) fn find(&self, id: TransactionId, method: Method) -> Option<&Request> {
+        self.all.iter().find(|request| {
+            request.purpose.method() == method && (request.id == id || request.former.contains(&id))
+        })
     }
 
     pub(super) fn by_id(&mut self, id: TransactionId) -> Option<&mut Request> {
@@ -138,28 +171,41 @@ impl Requests {
     /// Makes new requests of all, with new transaction ids, to be sent with other credentials or another nonce.
     pub(super) fn restart_all(&mut self, retransmission: Retransmission, rng: &mut ChaCha12Rng) {
         for request in &mut self.all {
-            request.id = transaction_id(rng);
-            request.signed = true;
-            request.transaction = Transaction::new(retransmission);
-            request.owed = true;
-            request.doubt = None;
-            request.doubted_until = None;
+            request.restart(true, retransmission, rng);
         }
         self.count_owed();
     }
 
-    /// The first request that is to be sent; without `peers`, the first that is for none.
-    pub(super) fn owed(&self, peers: bool) -> Option<&Request> {
+    /// Whether a request is to be sent.
+    pub(super) const fn is_any_owed(&self) -> bool {
+        self.owed > 0
+    }
+
+    /// The first request that is to be sent; without `peers`, the first that is for none. What was sent with an earlier
+    /// edition of credentials and nonce is a transaction of its own: a retransmission is the same to the byte.
+    pub(super) fn next_owed(
+        &mut self,
+        peers: bool,
+        edition: u32,
+        rng: &mut ChaCha12Rng,
+    ) -> Option<TransactionId> {
         if self.owed == 0 {
             return None;
         }
-        self.all.iter().find(|request| request.owed && (peers || request.purpose.peer().is_none()))
+        let next = |request: &&mut Request| request.owed && (peers || request.purpose.peer().is_none());
+        let request = self.all.iter_mut().find(next)?;
+        if request.sent && request.edition != edition {
+            request.rename(rng);
+            request.edition = edition;
+        }
+        Some(request.id)
     }
 
-    pub(super) fn on_sent(&mut self, id: TransactionId, now: Instant) {
+    pub(super) fn on_sent(&mut self, id: TransactionId, now: Instant, edition: u32) {
         if let Some(request) = self.by_id(id) {
             request.transaction.on_sent(now);
             request.owed = false;
+            (request.edition, request.sent) = (edition, true);
         }
         self.count_owed();
     }
@@ -190,7 +236,7 @@ impl Requests {
         Some(expired)
     }
 
-    fn count_owed(&mut self) {
+    pub(super) fn count_owed(&mut self) {
         self.owed = self.all.iter().filter(|request| request.owed).count();
     }
 }
@@ -202,5 +248,7 @@ pub(super) fn transaction_id(rng: &mut ChaCha12Rng) -> TransactionId {
     TransactionId(id)
 }
 
+/// How many former ids of a request are remembered.
+const MAX_FORMER: usize = 5;
 /// How long an Allocate request waits for a better answer than one that may be anybody's.
 const DOUBT: Duration = Duration::from_secs(1);

@@ -3,10 +3,12 @@
 //! 1. Allocate without credentials; the server answers 401 with a realm and a nonce.
 //! 2. Allocate with credentials; the server answers with the relayed address, sealed.
 //! 3. ChannelBind or CreatePermission for each peer, and Refresh, each sealed both ways; a 438 brings another nonce, with
-//!    which all that is in flight is sent anew.
+//!    which the request is sent anew.
 //!
-//! 401 and 438 are not sealed: whoever sees a request can forge them, and makes us send it again a few times. An error
-//! that ought to be sealed and is not is believed only when nothing better comes.
+//! 401 and 438 are not sealed: whoever sees a request can forge them, and makes us send it again a few times. The server's
+//! own answer to what was sent before is taken even so, and a challenge much shorter than the request is answered no sooner
+//! than that would have been sent again. An error that ought to be sealed and is not is believed only when nothing better
+//! comes.
 //!
 //! [RFC 8656, Sections 7.3, 7.4, 8.3, 10.3 and 12.3]: https://www.rfc-editor.org/rfc/rfc8656#section-7.3
 //! [RFC 8489, Sections 9.2.5 and 10]: https://www.rfc-editor.org/rfc/rfc8489#section-9.2.5
@@ -27,14 +29,18 @@ use crate::writer::Writer;
 
 impl Client {
     pub(super) fn handle_response(&mut self, message: &Message<'_>) -> Result<(), Discard> {
-        let id = message.transaction_id();
-        let request = self.requests.find(id, message.method()).ok_or(Discard::UnknownTransaction)?;
-        let (purpose, signed) = (request.purpose, request.signed);
+        let answered = message.transaction_id();
+        let request = self.requests.find(answered, message.method()).ok_or(Discard::UnknownTransaction)?;
+        let (id, purpose, signed) = (request.id, request.purpose, request.signed);
+        let proven = signed && id == answered && request.edition == self.edition;
         let code = match message.class() {
             Class::Error => Some(message.error_code().ok_or(Discard::Malformed)?.0),
             Class::Success | Class::Request | Class::Indication => None,
         };
         if let Some(code @ (ErrorCode::UNAUTHENTICATED | ErrorCode::STALE_NONCE)) = code {
+            if id != answered {
+                return Err(Discard::UnknownTransaction);
+            }
             let handled = self.handle_challenge(id, code, message);
             self.reschedule();
             return handled;
@@ -45,6 +51,9 @@ impl Client {
             (_, None) => true,
             (_, Some(_)) => false,
         };
+        if !authentic && id != answered {
+            return Err(Discard::Unauthenticated);
+        }
         if !authentic {
             // RFC 8489, Section 9.2.5: discarded, as if it had never come; when no other comes, the violation is told.
             let verdict = match code {
@@ -61,6 +70,9 @@ impl Client {
         }
         self.stats.responses_received += 1;
         self.verified |= signed;
+        if proven && let Some(authentication) = &mut self.authentication {
+            authentication.prove();
+        }
         self.requests.take(id);
         match code {
             None => self.on_success(purpose, message),
@@ -122,7 +134,8 @@ impl Client {
         match answered {
             Ok(()) => {
                 request.challenges += 1;
-                self.requests.restart_all(self.config.request_retransmission(), &mut self.rng);
+                self.edition = self.edition.wrapping_add(1);
+                self.answer_challenge(id, message.bytes().len());
                 Ok(())
             }
             Err(reason) => {
@@ -130,6 +143,22 @@ impl Client {
                 Err(Discard::Unauthenticated)
             }
         }
+    }
+
+    /// Sends a request anew with what a challenge of `len` bytes has brought: at once, unless whoever has forged the challenge
+    /// would make us send more than three times as much, the headers of UDP and IPv4 counted. Then it waits until it would have
+    /// been sent again in any case. A stream's challenges are nobody else's.
+    fn answer_challenge(&mut self, id: TransactionId, len: usize) {
+        let Some(purpose) = self.requests.by_id(id).map(|request| request.purpose) else { return };
+        let mut answer = Vec::new();
+        let answer_len = self.write(id, purpose, true, &mut answer).unwrap_or(usize::MAX);
+        let bound = (len + IP_UDP_LEN).saturating_mul(AMPLIFICATION);
+        let at_once = self.is_stream() || answer_len.saturating_add(IP_UDP_LEN) <= bound;
+        let retransmission = self.config.request_retransmission();
+        if let Some(request) = self.requests.by_id(id) {
+            request.restart(at_once, retransmission, &mut self.rng);
+        }
+        self.requests.count_owed();
     }
 
     /// RFC 7635, Section 6.1: the application gets a token for the server's name.
@@ -357,6 +386,10 @@ const OLD_ADDRESS_ERROR_CODE: AttributeType = AttributeType(0x8033);
 const UDP: u8 = 17;
 /// RFC 8656, Section 6: 600 seconds.
 const DEFAULT_LIFETIME: u32 = 600;
+/// How many times as long as a challenge the answer to it may be.
+const AMPLIFICATION: usize = 3;
+/// The headers of IPv4 and UDP, the shortest that a datagram has.
+const IP_UDP_LEN: usize = 28;
 /// How many challenges one request answers, however they differ.
 const MAX_CHALLENGES: u8 = 4;
 /// How often an allocation may be lost soon after it was made.
