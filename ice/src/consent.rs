@@ -15,7 +15,7 @@ const MIN_INTERVAL: Duration = Duration::from_secs(5);
 /// RFC 7675, Section 5.1: "Consent expires after 30 seconds."
 const MAX_EXPIRY: Duration = Duration::from_secs(30);
 /// How many of the best pairs are kept usable, beside the one in reserve: each costs a check every 5 s and its answer, and as
-/// much again by the peer.
+/// much again by the peer. What is not kept cannot be used again before a restart (RFC 7675, Section 5.1).
 const KEPT: usize = 1;
 /// How many are checked when the selected one is silent.
 const RECHECKED: usize = 8;

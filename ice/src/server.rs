@@ -12,7 +12,7 @@ use duologue_stun::{
 use crate::agent::{Agent, without_scope};
 use crate::candidate::{Kind, RemoteCandidate, is_usable};
 use crate::event::Discard;
-use crate::pair::{Consent, Link, PairState};
+use crate::pair::{Consent, Link, Pair, PairState};
 use crate::path::{PairId, Path, Received, SourceId};
 use crate::remote::new_pair;
 use crate::role::{Conflict, Role, conflict};
@@ -197,7 +197,14 @@ impl Session {
         if let Some(value) = nomination.filter(|_| shared.role == Role::Controlling) {
             self.on_asked(shared, now, id, value);
         }
-        let nomination = nomination.filter(|_| shared.role == Role::Controlled);
+        // A value that is not larger than all before is that of a late datagram, or of a check sent again.
+        let is_known = |pair: &Pair, value| pair.nomination.max(pair.pending_nomination) == Some(value);
+        let counts = |value: &u32| {
+            *value == 0
+                || *value > self.nominated.value
+                || self.checklist.get(id).is_some_and(|pair| is_known(pair, *value))
+        };
+        let nomination = nomination.filter(|_| shared.role == Role::Controlled).filter(counts);
         self.nominated.value = self.nominated.value.max(nomination.unwrap_or_default());
         let expires = now + shared.consent_expiry();
         let lite = shared.config.lite;

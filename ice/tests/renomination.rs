@@ -38,7 +38,7 @@ fn as_controlled_agent_the_largest_value_wins_without_use_candidate() {
     assert_eq!(remote(&peer), FIRST);
     name(&mut peer, OTHER, THREE);
     assert_eq!(remote(&peer), OTHER);
-    for late in [ONE, TWO] {
+    for late in [ONE, TWO, THREE] {
         name(&mut peer, FIRST, late);
         assert_eq!(remote(&peer), OTHER, "a late one changes nothing");
     }
