@@ -44,7 +44,8 @@ pub struct Config {
     /// How many of a session's first checks may leave 5 ms after one another, the shortest time that RFC 8445,
     /// Section 14.2 permits. Default 10.
     pub fast_checks: u8,
-    /// The first wait for an answer; at least 500 ms. Default 500 ms ([RFC 8445, Section 14.3]).
+    /// The first wait of a transaction that is sent again, a question to a STUN server or the doubt of a pair that has worked;
+    /// at least 500 ms. Default 500 ms ([RFC 8445, Section 14.3]).
     ///
     /// [RFC 8445, Section 14.3]: https://www.rfc-editor.org/rfc/rfc8445#section-14.3
     pub rto: Duration,

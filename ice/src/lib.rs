@@ -56,6 +56,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Relays and streams
+//!
+//! TURN servers ([`Config::turn_servers`]) are asked as STUN servers are. What leaves by one is framed: payload is written behind
+//! [`SendingPath::headroom`] bytes and sealed by [`Agent::seal`]; what comes is unwrapped by [`Agent::handle_datagram`], and named
+//! by the peer that sent it. A stream, to such a server or to a TCP candidate, is the embedder's: it is opened when
+//! [`Event::OpenStream`] asks for it, what is read goes through a [`duologue_stun::framing::Deframer`], and what
+//! [`Agent::poll_transmit`] and [`Agent::seal`] write for a path over TCP or TLS goes onto the stream as it is.
+//!
+//! # Handover
+//!
+//! Beside the pair in use one more is kept warm, by another interface if there is one. When an interface is removed, or payload
+//! that has been flowing stops and authentic STUN shows that the other pair works and the one in use does not, payload leaves
+//! on the other one, and the peer is told by a nomination.
+//!
 //! # Restarts
 //!
 //! [`Agent::restart`] begins a new session beside the one that works. Either side begins: the offerer restarts and signals
@@ -74,7 +88,8 @@
 //!   the latter, over UDP, TCP and TLS.
 //! - Section 6.1: roles, pairs, pruning, states, pacing. One checklist with one component.
 //! - Section 7.2 and 7.3: checks, peer-reflexive candidates, triggered checks, role conflicts.
-//! - Section 8: regular nomination; a controlled agent follows any nomination, aggressive ones too, by priority.
+//! - Section 8: regular nomination; a controlled agent follows any nomination, aggressive ones too, by priority, and that of a
+//!   peer whose choice moves. draft-thatcher-ice-renomination: values that grow, and USE-CANDIDATE with them.
 //! - Section 9, with RFC 8839, Section 4.4.1.1.1: restarts, begun by either side. The tie-breaker is kept.
 //! - Section 2.5: lite agents, also two of them.
 //! - RFC 7675: consent; RFC 8838 and RFC 8863: trickling and patience; RFC 8421: both IP versions.
@@ -82,7 +97,10 @@
 //!
 //! Deviations, with reasons: requests that do not authenticate get no error response, since any answer to a forger would
 //! be a change that it caused (RFC 8489, Section 9.1.3 asks for 400 and 401). No pair is
-//! frozen: with one component that would only delay. The first checks leave 5 ms apart, not 50 ms.
+//! frozen: with one component that would only delay. The first checks leave 5 ms apart, not 50 ms. A check is not sent again,
+//! which RFC 8445, Section 14.3 permits after 500 ms at the earliest: another one of the same pair follows with a transaction
+//! of its own, paced by Ta, and less and less often. Pairs that are not kept warm are not asked for consent, and are lost to
+//! the session when it runs out.
 //!
 //! # Contract
 //!
