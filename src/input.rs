@@ -82,6 +82,7 @@ impl PeerConnection {
                 if !qualified {
                     return self.refuse(Discard::UnqualifiedMedia);
                 }
+                self.hasten();
                 match self.handle_media(&arrival, bytes) {
                     Ok(Some(packet)) => Ok(Received::Rtp(packet)),
                     Ok(None) => Ok(Received::Consumed),

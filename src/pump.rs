@@ -74,6 +74,10 @@ impl PeerConnection {
         if let Some(path) = self.ice.sending_path() {
             self.events.retain(|event| !matches!(event, Event::SelectedPathChange(_)));
             self.events.push_back(Event::SelectedPathChange(path.path()));
+            if self.sctp_started {
+                // The path before may have died with what is waited for.
+                self.channels.path_restored(self.now);
+            }
         }
         if let Some(round_trip) = self.ice.round_trip() {
             self.media.session.set_round_trip(round_trip);

@@ -29,6 +29,13 @@ impl PeerConnection {
         self.advance(now)
     }
 
+    /// Media has come, which may bring the layers' next deadline forward: that of ICE, which heeds whether it keeps coming.
+    pub(crate) fn hasten(&mut self) {
+        if let Some(Sending { deadline, .. }) = &mut self.quiet.sending {
+            *deadline = deadline.iter().copied().chain(self.ice.poll_timeout()).min();
+        }
+    }
+
     /// Where media goes, when nothing else has anything to send before it.
     pub(crate) fn quiet_path(&self, now: Instant) -> Option<ice::SendingPath> {
         let Sending { path, deadline } = self.quiet.sending?;

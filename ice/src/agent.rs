@@ -224,7 +224,9 @@ impl Agent {
         let received = self.receive(now, path.canonical(), datagram);
         match &received {
             Ok(Received::Payload { qualified: true, bytes, source }) => {
-                self.on_payload(now, *source, bytes.len());
+                if !bytes.is_empty() {
+                    self.on_payload(now, *source, bytes.len());
+                }
                 self.shared.stats.payload_datagrams_received += 1;
                 self.shared.stats.payload_bytes_received += bytes.len() as u64;
             }

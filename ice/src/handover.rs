@@ -98,48 +98,40 @@ impl Agent {
         self.session.nominated.is_agreed = renomination;
     }
 
-    /// Payload has come from a source that is trusted.
+    /// Payload has come from a source that is trusted. What follows from it follows at a deadline, perhaps at once: who takes
+    /// payload looks at nothing else.
     pub(crate) fn on_payload(&mut self, now: Instant, source: SourceId, bytes: usize) {
-        let mut tried = false;
         let selected = self.selected;
-        self.each_session(|session, shared| {
-            tried |= session.on_payload(shared, now, selected, (source, bytes));
-        });
-        if tried {
-            self.settle(now);
-        }
+        self.each_session(|session, _| session.on_payload(now, selected, source, bytes));
     }
 }
 
 impl Session {
-    fn on_payload(
-        &mut self,
-        shared: &mut Shared,
-        now: Instant,
-        selected: Option<PairId>,
-        (source, bytes): (SourceId, usize),
-    ) -> bool {
-        let Some(pair) = self.checklist.iter_mut().find(|pair| pair.source() == source) else { return false };
+    fn on_payload(&mut self, now: Instant, selected: Option<PairId>, source: SourceId, bytes: usize) {
+        let Some(pair) = self.checklist.iter_mut().find(|pair| pair.source() == source) else { return };
         pair.flow.note(now, bytes);
         let (id, flow, is_valid) = (pair.id, pair.flow, pair.is_valid());
         if Some(id) == selected {
             if flow.is_stream() && self.timers.get(Timer::Flow).is_none() {
                 self.timers.set(Timer::Flow, now.checked_add(SILENCE));
             }
-            return false;
+            return;
         }
         let is_quiet =
             |pair: &Pair| pair.flow.last.is_none_or(|last| now.saturating_duration_since(last) > STREAM_GAP);
         let silent = self.selected().is_some_and(|pair| Some(pair.id) == selected && is_quiet(pair));
-        let tries = is_valid && silent && self.trial.is_none() && flow.bytes >= TRIAL_BYTES;
-        if tries {
-            self.start_trial(shared, now, Some(id));
+        if is_valid && silent && self.trial.is_none() && flow.bytes >= TRIAL_BYTES {
+            self.seen_elsewhere = Some(id);
+            self.timers.set(Timer::Flow, Some(now));
         }
-        tries
     }
 
-    /// The stream on the selected pair may have stopped.
+    /// The stream on the selected pair may have stopped, or payload has come on another one.
     pub(crate) fn on_flow_due(&mut self, shared: &mut Shared, now: Instant) {
+        if let Some(seen) = self.seen_elsewhere.take() {
+            self.start_trial(shared, now, Some(seen));
+            return;
+        }
         let Some(pair) = self.selected().filter(|pair| pair.flow.is_stream()) else { return };
         match pair.flow.last.and_then(|last| last.checked_add(SILENCE)) {
             Some(at) if at > now => self.timers.set(Timer::Flow, Some(at)),

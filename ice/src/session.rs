@@ -40,6 +40,8 @@ pub(crate) struct Session {
     pub(crate) progress: Progress,
     pub(crate) nominated: Nominated,
     pub(crate) trial: Option<Trial>,
+    /// A pair on which payload has come while the selected one was silent.
+    pub(crate) seen_elsewhere: Option<PairId>,
 }
 
 /// The peer's credentials, and its password set up as a key.
@@ -101,6 +103,7 @@ impl Session {
             progress: Progress::default(),
             nominated: Nominated::default(),
             trial: None,
+            seen_elsewhere: None,
         }
     }
 

@@ -64,8 +64,14 @@ pub enum DtlsTransportState {
 pub struct CandidatePairStats {
     /// Which.
     pub id: ice::PairId,
-    /// Its addresses.
+    /// Its addresses as on the wire: the remote one is the TURN server's when it relays for us.
     pub path: ice::Path,
+    /// The address of its local candidate's base: our own, or the relayed one.
+    pub local: SocketAddr,
+    /// The kind of its local candidate: host, which stands for the server-reflexive ones of that base too, or relayed.
+    pub local_candidate_type: ice::Kind,
+    /// The peer's address.
+    pub remote: SocketAddr,
     /// Our address as the peer sees it on this path, once the peer has answered.
     pub mapped: Option<SocketAddr>,
     /// The kind of its remote candidate.
@@ -144,6 +150,9 @@ impl PeerConnection {
         self.ice.pairs().map(|pair| CandidatePairStats {
             id: pair.id,
             path: pair.path,
+            local: pair.local,
+            local_candidate_type: pair.local_kind,
+            remote: pair.remote,
             mapped: pair.mapped,
             remote_candidate_type: pair.remote_kind,
             state: pair.phase,
