@@ -8,57 +8,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::null::{NULL, start};
 use arbitrary::{Arbitrary, Unstructured};
 use duologue_ice::{
     Agent, Candidate, CandidatePolicy, Config, Credentials, Event, InterfaceId, InterfaceOptions, Path, Role,
     State, StreamId, Transport, TurnServer,
 };
-use duologue_stun::crypto::{HmacKey, HmacProvider, HmacSha256Key, LongTermProvider};
-
-#[derive(Debug)]
-struct Null;
-
-impl HmacProvider for Null {
-    fn key(&self, _secret: &[u8]) -> Box<dyn HmacKey> {
-        Box::new(Self)
-    }
-}
-
-impl HmacKey for Null {
-    fn sign(&self, _header: &[u8], _body: &[u8]) -> [u8; 20] {
-        [0; 20]
-    }
-
-    fn verify(&self, _header: &[u8], _body: &[u8], tag: &[u8; 20]) -> bool {
-        *tag == [0; 20]
-    }
-}
-
-impl LongTermProvider for Null {
-    fn key_sha256(&self, _secret: &[u8]) -> Box<dyn HmacSha256Key> {
-        Box::new(Self)
-    }
-
-    fn md5(&self, _parts: &[&[u8]]) -> [u8; 16] {
-        [0; 16]
-    }
-
-    fn sha256(&self, _parts: &[&[u8]]) -> [u8; 32] {
-        [0; 32]
-    }
-}
-
-impl HmacSha256Key for Null {
-    fn sign(&self, _header: &[u8], _body: &[u8]) -> [u8; 32] {
-        [0; 32]
-    }
-
-    fn verify(&self, _header: &[u8], _body: &[u8], tag: &[u8; 32]) -> bool {
-        *tag == [0; 32]
-    }
-}
-
-static NULL: Null = Null;
 
 #[derive(Debug, Arbitrary)]
 enum Op<'a> {
@@ -406,12 +361,4 @@ impl World {
 
 fn address(port: u8) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 1], 5000 + u16::from(port)))
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "virtual time begins somewhere, and reads the clock never again"
-)]
-fn start() -> Instant {
-    Instant::now()
 }

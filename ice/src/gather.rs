@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use duologue_stun::{Message, Retransmission, Transaction, canonical, mapped_address};
 
-use crate::agent::{Agent, without_scope};
+use crate::agent::Agent;
 use crate::candidate::{CandidateProtocol, Kind, LocalCandidate, Server, can_pair, is_usable, priority};
 use crate::check::MIN_PACING;
 use crate::config::{CandidatePolicy, Config};
@@ -82,11 +82,6 @@ impl Interface {
         // RFC 8445, Section 5.1: lite agents gather host candidates alone.
         let wanted = usable.filter(|_| !config.lite && config.policy != CandidatePolicy::Relay);
         self.servers = wanted.map(|address| StunServer { address, query: Query::Due }).collect();
-    }
-
-    /// Whether a datagram's local address is this interface; its scope does not matter.
-    pub(crate) fn is_at(&self, address: SocketAddr) -> bool {
-        self.address == address || without_scope(self.address) == without_scope(address)
     }
 
     fn is_gathering(&self) -> bool {

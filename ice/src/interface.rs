@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use duologue_stun::canonical;
 
-use crate::agent::Agent;
+use crate::agent::{Agent, without_scope};
 use crate::base::{Base, BaseKind};
 use crate::candidate::{TcpKind, is_usable};
 use crate::event::InterfaceError;
@@ -51,19 +51,8 @@ impl Agent {
         options: InterfaceOptions,
     ) -> Result<InterfaceId, InterfaceError> {
         let now = self.advance(now);
-        let address = canonical(address);
-        if self.is_closed() {
-            return Err(InterfaceError::Closed);
-        }
-        if !is_usable(address) {
-            return Err(InterfaceError::Unusable(address));
-        }
-        if self.shared.interface_at(address).is_some() {
-            return Err(InterfaceError::Duplicate(address));
-        }
-        if self.shared.interfaces.len() >= usize::from(self.shared.config.max_interfaces) {
-            return Err(InterfaceError::Limit);
-        }
+        let interfaces = self.shared.interfaces.iter().map(|interface| interface.address);
+        let address = self.vacant(address, interfaces)?;
         let (interface, preference) = self.shared.next_interface_id(address.ip());
         let host = self.shared.next_base_id();
         let known = (preference, options.clone());
@@ -81,6 +70,55 @@ impl Agent {
         self.shared.add_relays(interface);
         self.settle(now);
         Ok(interface)
+    }
+
+    /// Adds an address at which the embedder accepts streams: a passive TCP candidate
+    /// ([RFC 6544](https://www.rfc-editor.org/rfc/rfc6544)), and with [`crate::Config::simultaneous_open`] one that connects
+    /// from there too. [`Agent::remove_interface`] takes it away.
+    ///
+    /// # Errors
+    /// As of [`Agent::add_interface`].
+    pub fn add_listener(
+        &mut self,
+        now: Instant,
+        address: SocketAddr,
+        options: &InterfaceOptions,
+    ) -> Result<InterfaceId, InterfaceError> {
+        let now = self.advance(now);
+        let is_listener = |base: &&Base| base.kind == BaseKind::Tcp(TcpKind::Passive);
+        let listeners = self.shared.bases.iter().filter(is_listener).map(|base| base.address);
+        let address = self.vacant(address, listeners)?;
+        let (interface, preference) = self.shared.next_interface_id(address.ip());
+        let both = self.shared.config.simultaneous_open.then_some(TcpKind::SimultaneousOpen);
+        for kind in [TcpKind::Passive].into_iter().chain(both) {
+            let id = self.shared.next_base_id();
+            let (kind, options) = (BaseKind::Tcp(kind), options.clone());
+            self.add_base(Base { id, interface, kind, address, preference, related: None, options });
+        }
+        self.settle(now);
+        Ok(interface)
+    }
+
+    /// An address in its canonical form, if it can stand beside those that there are.
+    fn vacant(
+        &self,
+        address: SocketAddr,
+        present: impl Iterator<Item = SocketAddr> + Clone,
+    ) -> Result<SocketAddr, InterfaceError> {
+        let address = canonical(address);
+        if self.is_closed() {
+            return Err(InterfaceError::Closed);
+        }
+        if !is_usable(address) {
+            return Err(InterfaceError::Unusable(address));
+        }
+        if present.clone().any(|other| without_scope(other) == without_scope(address)) {
+            return Err(InterfaceError::Duplicate(address));
+        }
+        if present.count() >= usize::from(self.shared.config.max_interfaces) {
+            return Err(InterfaceError::Limit);
+        }
+        Ok(address)
     }
 
     /// Takes an address away: its candidates, its pairs and what is in flight on them. Unknown ids do nothing.

@@ -127,7 +127,7 @@ impl Agent {
     }
 
     /// What arrived from a TURN server, unwrapped: who has sent it, and what. `Ok(None)` was the server's own.
-    pub(crate) fn unwrap<'d>(
+    pub(crate) fn unframe<'d>(
         &mut self,
         now: Instant,
         id: RelayId,

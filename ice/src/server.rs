@@ -60,7 +60,7 @@ impl Agent {
             });
         }
         let (source, bytes) = match self.shared.relay_at(path, datagram) {
-            Some(relay) => match self.unwrap(now, relay, datagram)? {
+            Some(relay) => match self.unframe(now, relay, datagram)? {
                 Some(unwrapped) => unwrapped,
                 None => return Ok(Received::Consumed),
             },

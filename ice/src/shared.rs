@@ -1,7 +1,7 @@
 //! What the sessions of an agent share: addresses, the role, the table of requests, randomness and counters.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -124,10 +124,6 @@ impl Shared {
         let id = BaseId(self.next_base);
         self.next_base = self.next_base.wrapping_add(1);
         id
-    }
-
-    pub(crate) fn interface_at(&self, address: SocketAddr) -> Option<&Interface> {
-        self.interfaces.iter().find(|interface| interface.is_at(address))
     }
 
     /// The candidate that a base is by itself.

@@ -16,11 +16,10 @@ use duologue_stun::framing::Framing;
 
 use crate::agent::Agent;
 use crate::base::{Admission, Base, BaseKind};
-use crate::candidate::{TcpKind, is_usable};
-use crate::event::{Event, InterfaceError, StreamError};
-use crate::interface::InterfaceOptions;
+use crate::candidate::TcpKind;
+use crate::event::{Event, StreamError};
 use crate::pair::PairState;
-use crate::path::{InterfaceId, Path, SourceId, Transport};
+use crate::path::{Path, SourceId, Transport};
 use crate::relay::RelayId;
 use crate::session::Session;
 use crate::shared::Shared;
@@ -67,45 +66,6 @@ pub(crate) enum Owner {
 }
 
 impl Agent {
-    /// Adds an address at which the embedder accepts streams: a passive TCP candidate
-    /// ([RFC 6544](https://www.rfc-editor.org/rfc/rfc6544)), and with [`crate::Config::simultaneous_open`] one that connects
-    /// from there too. [`Agent::remove_interface`] takes it away.
-    ///
-    /// # Errors
-    /// As of [`Agent::add_interface`].
-    pub fn add_listener(
-        &mut self,
-        now: Instant,
-        address: SocketAddr,
-        options: &InterfaceOptions,
-    ) -> Result<InterfaceId, InterfaceError> {
-        let now = self.advance(now);
-        let address = canonical(address);
-        if self.is_closed() {
-            return Err(InterfaceError::Closed);
-        }
-        if !is_usable(address) {
-            return Err(InterfaceError::Unusable(address));
-        }
-        let is_listener = |base: &&Base| base.kind == BaseKind::Tcp(TcpKind::Passive);
-        let mut listeners = self.shared.bases.iter().filter(is_listener);
-        if listeners.clone().any(|base| base.address == address) {
-            return Err(InterfaceError::Duplicate(address));
-        }
-        if listeners.by_ref().count() >= usize::from(self.shared.config.max_interfaces) {
-            return Err(InterfaceError::Limit);
-        }
-        let (interface, preference) = self.shared.next_interface_id(address.ip());
-        let both = self.shared.config.simultaneous_open.then_some(TcpKind::SimultaneousOpen);
-        for kind in [TcpKind::Passive].into_iter().chain(both) {
-            let id = self.shared.next_base_id();
-            let (kind, options) = (BaseKind::Tcp(kind), options.clone());
-            self.add_base(Base { id, interface, kind, address, preference, related: None, options });
-        }
-        self.settle(now);
-        Ok(interface)
-    }
-
     /// The stream is open; with TLS, its handshake is done. `local` is the address that it is bound to.
     pub fn stream_opened(&mut self, now: Instant, id: StreamId, local: SocketAddr) {
         let now = self.advance(now);

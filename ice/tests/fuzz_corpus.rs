@@ -13,6 +13,9 @@ mod ice_agent;
 #[expect(unreachable_pub, reason = "public for the fuzz target")]
 #[path = "../../fuzz/src/ice_grammar.rs"]
 mod ice_grammar;
+#[expect(unreachable_pub, reason = "public like the bodies beside it")]
+#[path = "../../fuzz/src/null.rs"]
+mod null;
 
 #[test]
 fn the_corpora_hold() {
