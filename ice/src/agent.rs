@@ -351,6 +351,7 @@ impl Agent {
         let now = self.advance(now);
         if !self.is_closed() {
             self.stop(State::Closed);
+            self.shared.end_queries(None);
             self.close_relays(now);
         }
     }

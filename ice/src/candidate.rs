@@ -36,9 +36,10 @@ impl Kind {
         match (self, protocol) {
             (Self::Host, CandidateProtocol::Udp) => 126,
             (Self::PeerReflexive, CandidateProtocol::Udp) => 110,
-            (Self::ServerReflexive, _) => 100,
+            (Self::ServerReflexive, CandidateProtocol::Udp) => 100,
             (Self::Host, CandidateProtocol::Tcp(_)) => 90,
             (Self::PeerReflexive, CandidateProtocol::Tcp(_)) => 80,
+            (Self::ServerReflexive, CandidateProtocol::Tcp(_)) => 70,
             (Self::Relayed, _) => 0,
         }
     }

@@ -89,8 +89,9 @@ impl Agent {
 
     pub(crate) fn write_next(&mut self, now: Instant, max_len: usize, out: &mut Vec<u8>) -> Option<Transmit> {
         // What permits the peers of relayed pairs leaves before their checks.
-        if let Some(transmit) = self.write_relays(now, max_len, out) {
-            return Some(transmit);
+        let first = self.write_relays(now, max_len, out).or_else(|| self.write_query(max_len, out));
+        if first.is_some() {
+            return first;
         }
         loop {
             let outgoing = self.shared.requests.next_outgoing()?;

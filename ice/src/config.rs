@@ -21,6 +21,9 @@ pub struct Config {
     /// STUN servers that each interface of their family asks for its server-reflexive address; the first
     /// [`Self::MAX_STUN_SERVERS`] are used. Default none.
     pub stun_servers: Vec<SocketAddr>,
+    /// STUN servers that are asked over TCP or TLS from a listener's address, where [`Self::simultaneous_open`] says that sockets
+    /// may share it; the first [`Self::MAX_STUN_SERVERS`] are used. Default none.
+    pub stun_stream_servers: Vec<StunStreamServer>,
     /// TURN servers that each interface of their family asks for a relayed address; the first [`Self::MAX_TURN_SERVERS`] are
     /// used, earlier ones before later ones and those over UDP before others. Default none.
     pub turn_servers: Vec<TurnServer>,
@@ -75,6 +78,17 @@ pub struct Config {
     pub max_remote_candidates: u16,
     /// The most interfaces at one time. Default 32.
     pub max_interfaces: u16,
+}
+
+/// A STUN server over a stream. Resolving its name is the embedder's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StunStreamServer {
+    /// Its address.
+    pub address: SocketAddr,
+    /// [`Transport::Tcp`] or [`Transport::Tls`].
+    pub transport: Transport,
+    /// With TLS the name that its certificate has to have; `None`: its address.
+    pub server_name: Option<String>,
 }
 
 /// A TURN server. Resolving its name is the embedder's.
@@ -151,6 +165,7 @@ impl Config {
             crypto,
             lite: false,
             stun_servers: Vec::new(),
+            stun_stream_servers: Vec::new(),
             turn_servers: Vec::new(),
             policy: CandidatePolicy::All,
             tcp: false,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use duologue_stun::{Message, Retransmission, Transaction, canonical, mapped_address};
 
 use crate::agent::Agent;
-use crate::candidate::{CandidateProtocol, Kind, LocalCandidate, Server, can_pair, is_usable, priority};
+use crate::candidate::{Kind, LocalCandidate, Server, can_pair, is_usable, priority};
 use crate::check::MIN_PACING;
 use crate::config::{CandidatePolicy, Config};
 use crate::event::{Discard, GatheringState, ServerError, ServerFailure};
@@ -38,7 +38,7 @@ pub(crate) struct Interface {
     pub(crate) preference: u16,
     pub(crate) options: InterfaceOptions,
     /// That of its host candidate, and of those that STUN servers show.
-    base: BaseId,
+    pub(crate) base: BaseId,
     servers: Vec<StunServer>,
 }
 
@@ -93,7 +93,10 @@ impl Agent {
     /// The state of gathering over all interfaces.
     #[must_use]
     pub fn gathering(&self) -> GatheringState {
-        match self.shared.interfaces.iter().any(Interface::is_gathering) || self.shared.is_allocating() {
+        match self.shared.interfaces.iter().any(Interface::is_gathering)
+            || self.shared.is_allocating()
+            || !self.shared.stream_queries.is_empty()
+        {
             true => GatheringState::Gathering,
             false if self.shared.interfaces.is_empty() && self.told.gathering == GatheringState::New => {
                 GatheringState::New
@@ -113,13 +116,17 @@ impl Agent {
         let mapped = mapped_address(message).filter(|address| is_usable(*address));
         let Some(mapped) = mapped else {
             self.shared.on_query_failed(interface, server, ServerError::NoAddress);
-            return Err(Discard::Malformed);
+            return Ok(());
         };
         let next = Query::Answered { refresh: now + BINDING_REFRESH };
         let Some(server) = self.shared.set_query(interface, server, next) else {
             return Err(Discard::Malformed);
         };
-        self.each_session(|session, shared| session.add_reflexive(shared, interface, server, mapped));
+        let base = self.shared.interfaces.iter().find(|other| other.id == interface).map(|own| own.base);
+        let server = Server { ip: server.ip(), transport: Transport::Udp };
+        for base in base.into_iter() {
+            self.each_session(|session, shared| session.add_reflexive(shared, base, server, mapped));
+        }
         Ok(())
     }
 }
@@ -132,6 +139,7 @@ impl Shared {
         for interface in self.interfaces.iter().map(|interface| interface.id).collect::<Vec<_>>() {
             self.add_relays(interface);
         }
+        self.ask_all_by_streams();
     }
 
     /// Whoever has not answered is not waited for.
@@ -139,6 +147,7 @@ impl Shared {
         let servers = self.interfaces.iter_mut().flat_map(|interface| &mut interface.servers);
         let open = servers.filter(|server| matches!(server.query, Query::Due | Query::Asked { .. }));
         open.for_each(|server| server.query = Query::Silent);
+        self.end_queries(None);
     }
 
     pub(crate) fn has_query_due(&self) -> bool {
@@ -232,13 +241,13 @@ impl Session {
     pub(crate) fn add_reflexive(
         &mut self,
         shared: &mut Shared,
-        interface: InterfaceId,
-        server: SocketAddr,
+        base: BaseId,
+        server: Server,
         mapped: SocketAddr,
     ) {
-        let Some(interface) = shared.interfaces.iter().find(|other| other.id == interface) else { return };
-        let Some(base) = shared.base(interface.base).filter(|base| self.admits(base)) else { return };
+        let Some(base) = shared.base(base).filter(|base| self.admits(base)) else { return };
         let (id, address, preference) = (base.id, base.address, base.preference);
+        let protocol = base.kind.protocol();
         let (network, cost) = (base.options.network, base.options.cost);
         let hides = base.options.mdns_name.is_some();
         // RFC 8445, Section 5.1.3: the same address with the same base is redundant, also that of the host.
@@ -247,18 +256,14 @@ impl Session {
         if self.candidates.iter().any(known) || of_base.count() > Config::MAX_STUN_SERVERS {
             return;
         }
-        let foundation = shared.foundations.number(
-            Kind::ServerReflexive,
-            address.ip(),
-            Some(Server { ip: server.ip(), transport: Transport::Udp }),
-        );
+        let foundation = shared.foundations.number(Kind::ServerReflexive, address.ip(), Some(server));
         self.candidates.push(LocalCandidate {
             base: id,
             kind: Kind::ServerReflexive,
-            protocol: CandidateProtocol::Udp,
+            protocol,
             address: mapped,
             related: Some(self.policy.disclosed(address, hides)),
-            priority: priority(Kind::ServerReflexive, CandidateProtocol::Udp, preference),
+            priority: priority(Kind::ServerReflexive, protocol, preference),
             foundation,
             name: None,
             network,

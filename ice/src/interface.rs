@@ -95,6 +95,7 @@ impl Agent {
             let (kind, options) = (BaseKind::Tcp(kind), options.clone());
             self.add_base(Base { id, interface, kind, address, preference, related: None, options });
         }
+        self.shared.ask_by_streams(interface);
         self.settle(now);
         Ok(interface)
     }
@@ -128,6 +129,7 @@ impl Agent {
             return;
         }
         self.remove_relays(now, id);
+        self.shared.end_queries(Some(id));
         self.shared.interfaces.retain(|interface| interface.id != id);
         while let Some(base) = self.shared.bases.iter().find(|base| base.interface == id) {
             self.remove_base(now, base.id);

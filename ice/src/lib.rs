@@ -93,7 +93,7 @@
 //! - Section 9, with RFC 8839, Section 4.4.1.1.1: restarts, begun by either side. The tie-breaker is kept.
 //! - Section 2.5: lite agents, also two of them.
 //! - RFC 7675: consent; RFC 8838 and RFC 8863: trickling and patience; RFC 8421: both IP versions.
-//! - RFC 6544, TCP candidates: active, passive and simultaneous-open, host ones.
+//! - RFC 6544, TCP candidates: active, passive and simultaneous-open; host and server-reflexive ones.
 //!
 //! Deviations, with reasons: requests that do not authenticate get no error response, since any answer to a forger would
 //! be a change that it caused (RFC 8489, Section 9.1.3 asks for 400 and 401). No pair is
@@ -139,12 +139,13 @@ mod session;
 mod shared;
 mod state;
 mod stream;
+mod stream_query;
 mod timer;
 mod transaction;
 
 pub use agent::Agent;
 pub use candidate::Kind;
-pub use config::{CandidatePolicy, Config, TurnServer};
+pub use config::{CandidatePolicy, Config, StunStreamServer, TurnServer};
 pub use credentials::Credentials;
 pub use event::{
     CredentialsError, Discard, Event, FailureReason, GatheringState, InterfaceError, RemoteCredentialsError,

@@ -22,7 +22,7 @@ use rand_core::Rng;
 
 use crate::agent::Agent;
 use crate::base::{Base, BaseKind};
-use crate::candidate::{can_pair, is_usable, relayed_preference};
+use crate::candidate::{Server, can_pair, is_usable, relayed_preference};
 use crate::config::{Config, TurnServer};
 use crate::event::{Discard, Event, ServerError, ServerFailure};
 use crate::gather::query_retransmission;
@@ -194,9 +194,8 @@ impl Agent {
         }
         let Relay { interface, index, path, .. } = *relay;
         let own = self.shared.interfaces.iter().find(|other| other.id == interface);
-        let Some((preference, options)) = own.map(|own| (own.preference, own.options.clone())) else {
-            return;
-        };
+        let known = own.map(|own| (own.preference, own.base, own.options.clone()));
+        let Some((preference, host, options)) = known else { return };
         for address in
             [relayed.ipv6, relayed.ipv4].into_iter().flatten().filter(|address| is_usable(*address))
         {
@@ -213,8 +212,8 @@ impl Agent {
         }
         // What the server sees of our own address is what a STUN server would say.
         if let Some(mapped) = relayed.mapped.map(canonical).filter(|_| path.transport == Transport::Udp) {
-            let server = path.remote;
-            self.each_session(|session, shared| session.add_reflexive(shared, interface, server, mapped));
+            let server = Server { ip: path.remote.ip(), transport: path.transport };
+            self.each_session(|session, shared| session.add_reflexive(shared, host, server, mapped));
         }
     }
 
@@ -297,6 +296,7 @@ impl Agent {
                 client.handle_timeout(now);
             }
         }
+        self.on_queries_due(now);
     }
 }
 
@@ -428,8 +428,10 @@ impl Shared {
         self.relays.iter_mut().find_map(|relay| Some((relay.id, relay.client_mut()?.poll_event()?)))
     }
 
+    /// When a TURN client, or a question on a stream, has something to do.
     pub(crate) fn next_relay_timeout(&self) -> Option<Instant> {
-        self.relays.iter().filter_map(|relay| relay.client()?.poll_timeout()).min()
+        let relays = self.relays.iter().filter_map(|relay| relay.client()?.poll_timeout());
+        relays.chain(self.next_query_timeout()).min()
     }
 
     /// Asks a server to let a peer's datagrams through. Whether that can be.

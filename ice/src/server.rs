@@ -59,6 +59,9 @@ impl Agent {
                 bytes: datagram,
             });
         }
+        if let Some(stream) = self.shared.query_at(path) {
+            return self.on_stream_answer(stream, datagram).map(|()| Received::Consumed);
+        }
         let (source, bytes) = match self.shared.relay_at(path, datagram) {
             Some(relay) => match self.unframe(now, relay, datagram)? {
                 Some(unwrapped) => unwrapped,

@@ -18,6 +18,7 @@ use crate::path::{BaseId, InterfaceId, PairId, SourceId, Transport};
 use crate::relay::Relay;
 use crate::role::Role;
 use crate::stream::Stream;
+use crate::stream_query::StreamQuery;
 use crate::transaction::{Request, Requests};
 
 /// How many failures of servers are remembered.
@@ -52,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) relays: Vec<Relay>,
     pub(crate) next_relay: u32,
     pub(crate) streams: Vec<Stream>,
+    pub(crate) stream_queries: Vec<StreamQuery>,
     pub(crate) next_stream: u32,
     /// What is to be told beside what shows in states.
     pub(crate) notices: VecDeque<Event>,
@@ -94,6 +96,7 @@ impl Shared {
             relays: Vec::new(),
             next_relay: 0,
             streams: Vec::new(),
+            stream_queries: Vec::new(),
             next_stream: 0,
             notices: VecDeque::new(),
             server_failures: VecDeque::new(),

@@ -17,7 +17,7 @@ use duologue_stun::framing::Framing;
 use crate::agent::Agent;
 use crate::base::{Admission, Base, BaseKind};
 use crate::candidate::TcpKind;
-use crate::event::{Event, StreamError};
+use crate::event::{Event, ServerError, StreamError};
 use crate::pair::PairState;
 use crate::path::{Path, SourceId, Transport};
 use crate::relay::RelayId;
@@ -63,6 +63,8 @@ pub(crate) struct Stream {
 pub(crate) enum Owner {
     Relay(RelayId),
     Peer(SourceId),
+    /// A question to a STUN server.
+    Query,
 }
 
 impl Agent {
@@ -76,6 +78,7 @@ impl Agent {
         match owner {
             Owner::Relay(relay) => self.shared.on_relay_stream_opened(now, relay, path),
             Owner::Peer(source) => self.each_session(|session, _| session.on_stream_opened(source, path)),
+            Owner::Query => self.on_query_stream_opened(id),
         }
         self.settle(now);
     }
@@ -112,6 +115,7 @@ impl Agent {
         let now = self.advance(now);
         let Some(index) = self.shared.streams.iter().position(|stream| stream.id == id) else { return };
         match self.shared.streams.swap_remove(index).owner {
+            Owner::Query => self.on_query_stream_closed(id, ServerError::Stream),
             Owner::Relay(relay) => self.on_relay_stream_closed(now, relay),
             Owner::Peer(source) => {
                 self.shared.requests.remove_where(|request| request.to == source);
@@ -201,7 +205,7 @@ impl Shared {
         let stream = self.streams.iter().find(|stream| stream.is_open && stream.path == path)?;
         match stream.owner {
             Owner::Peer(source) => Some(source),
-            Owner::Relay(_) => None,
+            Owner::Relay(_) | Owner::Query => None,
         }
     }
 

@@ -21,7 +21,7 @@ pub(crate) enum Timer {
     Binding,
     /// The session before a restart is no longer needed.
     Retirement,
-    /// A TURN client has something to do.
+    /// A TURN client, or a question on a stream, has something to do.
     Relay,
     /// A stream of payload may have stopped.
     Flow,

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use duologue_ice::{
-    Candidate, Discard, Event, GatheringState, InterfaceOptions, Path, State, StreamError, Transport,
+    Candidate, Discard, Event, GatheringState, InterfaceOptions, Path, ServerError, State, StreamError,
+    StunStreamServer, Transport,
 };
 use duologue_netsim::NatKind;
 
-use crate::common::{Peer, Spec, World};
+use crate::common::{Peer, SERVER, Spec, World};
 
 /// What each side has: active candidates, passive ones, simultaneous-open ones.
 #[derive(Clone, Copy)]
@@ -185,4 +186,41 @@ fn strange_callers_cannot_hold_the_listeners_streams() {
     let unknown = Path { local, remote: "203.0.113.9:999".parse().unwrap(), transport: Transport::Tcp };
     let refused = world.host(1).agent.handle_datagram(now, unknown, &mut [200; 3]).unwrap_err();
     assert_eq!(refused, Discard::UnknownInterface);
+}
+
+#[test]
+fn a_listener_behind_a_nat_learns_its_address_over_a_stream_from_its_own_port() {
+    let mut spec = Spec::new(7);
+    spec.nats[0] = Some(NatKind::FullCone);
+    let server = |address: &str| StunStreamServer {
+        address: address.parse().unwrap(),
+        transport: Transport::Tcp,
+        server_name: None,
+    };
+    spec.configs[0].stun_stream_servers = vec![server(SERVER), server("198.51.100.9:3478")];
+    spec.configs[0].simultaneous_open = true;
+    let mut world = World::new(&spec);
+    let (now, local) = (world.now(), SocketAddr::new(world.addresses[0].ip(), LISTENING));
+    let host = world.host(0);
+    host.agent.add_listener(now, local, &InterfaceOptions::default()).unwrap();
+    host.streams.listen(local);
+    host.drain_events(now);
+    assert_eq!(world.host(0).agent.gathering(), GatheringState::Gathering);
+    world.run(Duration::from_secs(60), |nodes| nodes[0].host().agent.gathering() == GatheringState::Complete);
+    let texts: Vec<_> = world.host(0).agent.local_candidates().map(|one| one.to_string()).collect();
+    let reflexive: Vec<_> =
+        texts.iter().filter(|text| text.contains(" tcp ") && text.contains(" typ srflx ")).collect();
+    assert_eq!(reflexive.len(), 2, "{texts:#?}");
+    for (text, kind) in reflexive.iter().zip(["passive", "so"]) {
+        assert!(text.contains(" 192.0.2.1 ") && text.contains(" raddr 10.0.0.2 rport 6000 "), "{text}");
+        assert!(text.contains(&format!("tcptype {kind}")), "{text}");
+    }
+    let events = &world.host(0).events;
+    let failures = events.iter().filter(
+        |(_, event)| matches!(event, Event::CandidateError(failure) if failure.error == ServerError::Silent),
+    );
+    assert_eq!(failures.count(), 1, "the server that is not there");
+    let opened = events.iter().filter(|(_, event)| matches!(event, Event::OpenStream(_))).count();
+    let closed = events.iter().filter(|(_, event)| matches!(event, Event::CloseStream(_))).count();
+    assert_eq!((opened, closed), (2, 2), "what has answered, and what was waited for in vain");
 }
