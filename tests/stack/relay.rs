@@ -256,3 +256,52 @@ fn without_udp_a_call_goes_over_tcp_and_delivers_in_order() {
     assert!(kinds.into_iter().all(|kind| kind == Kind::Host));
     assert_eq!(call.peer(BOB).connection.connection_state(), ConnectionState::Connected);
 }
+
+#[test]
+fn a_path_that_dies_under_traffic_is_left_and_nothing_reliable_is_lost() {
+    let mut setup = Setup::new(2);
+    setup.configs.iter_mut().for_each(|config| Arc::make_mut(&mut config.ice).stun_servers.clear());
+    let mut call = Call::connected(&setup);
+    let channel = [ALICE, BOB].map(|who| call.peer(who).channel("chat").unwrap());
+    let old = way(&mut call, ALICE).unwrap().local;
+    let (now, second) = (call.now(), "198.51.100.77:7000".parse::<SocketAddr>().unwrap());
+    let first_cable = call.cables[ALICE];
+    call.add_cable(ALICE, second.ip(), &setup.link);
+    call.peer(ALICE).connection.add_interface(now, second).unwrap();
+    call.wait(20);
+    assert_eq!(way(&mut call, ALICE).unwrap().local, old, "a pair in reserve changes nothing");
+    let (mut sent, mut longest) = (0_u32, [Duration::ZERO; 2]);
+    let mut last = [call.now(); 2];
+    let mut arrived = [ALICE, BOB].map(|who| call.peer(who).messages.len());
+    for tick in 0..200 {
+        if tick == 60 {
+            call.network.set_connected(first_cable, false);
+        }
+        let now = call.now();
+        for who in [ALICE, BOB] {
+            let payload = Bytes::from(sent.to_be_bytes().to_vec());
+            call.peer(who).send(now, channel[who], payload);
+        }
+        sent += 1;
+        call.run_for(Duration::from_millis(50), |_| false);
+        let now = call.now();
+        for who in [ALICE, BOB] {
+            let count = call.peer(who).messages.len();
+            if count > arrived[who] {
+                longest[who] = longest[who].max(now - last[who]);
+                (last[who], arrived[who]) = (now, count);
+            }
+        }
+    }
+    call.wait(5);
+    for who in [ALICE, BOB] {
+        let messages = &call.peer(who).messages;
+        let received: Vec<_> = messages.iter().map(|one| one.payload.to_vec()).collect();
+        let wanted: Vec<_> = (0..sent).map(|number| number.to_be_bytes().to_vec()).collect();
+        assert!(received.ends_with(&wanted), "every message, in order");
+        assert!(longest[who] < Duration::from_millis(900), "{longest:?}");
+    }
+    println!("longest gaps: {longest:?}");
+    assert_eq!(way(&mut call, ALICE).unwrap().local, second);
+    assert_eq!(way(&mut call, BOB).unwrap().remote, second);
+}
