@@ -3,12 +3,11 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use rand_core::Rng;
-
 use duologue_stun::{
     AttributeType, Class, ErrorCode, Message, Method, Retransmission, Transaction, TransactionId,
     TransactionStep, WriteError, Writer, canonical, write_binding_request,
 };
+use rand_core::Rng;
 
 use crate::agent::Agent;
 use crate::attempts::CHECK_LIFE;
@@ -49,10 +48,8 @@ impl Agent {
         let due = if shared.has_query_due() || self.sessions().any(|session| session.has_check(shared)) {
             shared.now
         } else {
-            {
-                let again = self.sessions().filter_map(|session| session.next_attempt(shared));
-                again.chain(self.sessions().filter_map(|session| session.reserve_due(shared))).min()?
-            }
+            let again = self.sessions().filter_map(|session| session.next_attempt(shared));
+            again.chain(self.sessions().filter_map(|session| session.reserve_due(shared))).min()?
         };
         Some(shared.last_check.map_or(due, |last| due.max(last + gap)))
     }
