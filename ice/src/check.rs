@@ -99,7 +99,9 @@ impl Agent {
             };
             let Some(path) = self.shared.seal(to, out, start) else {
                 // It counts as lost on its way: what is sent again will find the way open, or gone.
-                self.on_unsendable(now, &outgoing);
+                if let Outgoing::Request(id) = outgoing {
+                    self.begin_attempt(now, id);
+                }
                 continue;
             };
             let len = out.len() - start;
@@ -132,21 +134,30 @@ impl Agent {
         written.is_ok().then_some(to)
     }
 
-    fn on_unsendable(&mut self, now: Instant, outgoing: &Outgoing) {
-        if let Outgoing::Request(id) = outgoing
-            && let Some(request) = self.shared.requests.get_mut(*id)
+    /// A request has left, or was lost on its way out: its answer, and the pair's next check, are waited for from now on.
+    fn begin_attempt(&mut self, now: Instant, id: TransactionId) {
+        let pacing = self.shared.pacing();
+        let Some(request) = self.shared.requests.get_mut(id) else { return };
+        request.timing.on_sent(now);
+        if let Purpose::Check { session, pair, kind, .. } = request.purpose
+            && let Some((session, shared)) = self.split(session)
         {
-            request.timing.on_sent(now);
-            self.timers.set(Timer::Transaction, self.shared.requests.next_deadline());
+            let is_reserve = session.has_nominated(shared) && kind == CheckKind::Connectivity;
+            session.begin_attempt(
+                now,
+                pair,
+                kind,
+                if is_reserve { pacing.max(RESERVE_PACING) } else { pacing },
+            );
         }
+        self.timers.set(Timer::Transaction, self.shared.requests.next_deadline());
+        self.timers.set(Timer::Pacing, self.next_pace());
     }
 
     fn on_written(&mut self, now: Instant, outgoing: &Outgoing) {
-        let mut stats = self.shared.stats;
-        let pacing = self.shared.pacing();
         match *outgoing {
             Outgoing::Response(Response { session, to, .. }) => {
-                stats.responses_sent += 1;
+                self.shared.stats.responses_sent += 1;
                 if let Some((session, _)) = self.split(session)
                     && let Some(pair) = session.checklist.iter_mut().find(|pair| pair.source() == to)
                 {
@@ -154,36 +165,22 @@ impl Agent {
                 }
             }
             Outgoing::Request(id) => {
-                let Some(request) = self.shared.requests.get_mut(id) else { return };
-                request.timing.on_sent(now);
+                self.begin_attempt(now, id);
+                let Some(request) = self.shared.requests.get(id) else { return };
                 let again = u64::from(request.timing.transmissions() > 1);
-                if let Purpose::Check { session, pair, kind, .. } = request.purpose {
-                    let consent = u64::from(kind == CheckKind::Consent);
-                    stats.requests_sent += 1;
-                    stats.consent_requests_sent += consent;
-                    let Some((session, shared)) = self.split(session) else { return };
-                    let is_reserve = session.has_nominated(shared) && kind == CheckKind::Connectivity;
-                    let pacing = if is_reserve { pacing.max(RESERVE_PACING) } else { pacing };
-                    if let Some(pair) = session.checklist.get_mut(pair) {
-                        pair.counters.requests_sent += 1;
-                        pair.counters.retransmissions_sent += again;
-                        pair.counters.consent_requests_sent += consent;
-                        let pacing = (pair.link != Link::Stream).then_some(pacing);
-                        match kind {
-                            CheckKind::Connectivity => pair.attempts.begin(now, pacing),
-                            CheckKind::Nomination => {
-                                pair.nominations.begin(now, pacing);
-                                session.timers.set(Timer::Nomination, pair.nominations.next());
-                            }
-                            CheckKind::Consent | CheckKind::Recheck => {}
-                        }
-                    }
+                let Purpose::Check { session, pair, kind, .. } = request.purpose else { return };
+                let consent = u64::from(kind == CheckKind::Consent);
+                self.shared.stats.requests_sent += 1;
+                self.shared.stats.consent_requests_sent += consent;
+                if let Some((session, _)) = self.split(session)
+                    && let Some(pair) = session.checklist.get_mut(pair)
+                {
+                    pair.counters.requests_sent += 1;
+                    pair.counters.retransmissions_sent += again;
+                    pair.counters.consent_requests_sent += consent;
                 }
-                self.timers.set(Timer::Transaction, self.shared.requests.next_deadline());
-                self.timers.set(Timer::Pacing, self.next_pace());
             }
         }
-        self.shared.stats = stats;
     }
 
     fn write_request(&self, request: &Request, out: &mut Vec<u8>) -> Option<Result<usize, WriteError>> {
@@ -327,6 +324,19 @@ impl Session {
         }
         let open = self.checklist.iter().filter(|pair| pair.state == PairState::InProgress);
         open.filter_map(|pair| pair.attempts.next()).min()
+    }
+
+    fn begin_attempt(&mut self, now: Instant, pair: PairId, kind: CheckKind, pacing: Duration) {
+        let Some(pair) = self.checklist.get_mut(pair) else { return };
+        let pacing = (pair.link != Link::Stream).then_some(pacing);
+        match kind {
+            CheckKind::Connectivity => pair.attempts.begin(now, pacing),
+            CheckKind::Nomination => {
+                pair.nominations.begin(now, pacing);
+                self.timers.set(Timer::Nomination, pair.nominations.next());
+            }
+            CheckKind::Consent | CheckKind::Recheck => {}
+        }
     }
 
     /// Checks the pair again whose turn came first, and gives up those that have had their time.
