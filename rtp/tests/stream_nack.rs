@@ -2,6 +2,7 @@
 //! How soon frames are complete over a network that loses, swaps and doubles packets, repaired by requests alone.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::iter;
 use std::time::{Duration, Instant};
 
 use duologue_netsim::{Addresses, Link, Loss, Network, Node};
@@ -13,6 +14,8 @@ const FRAMES: u64 = 30 * SECONDS;
 const PACKET: usize = 1200;
 /// 1.5 Mbit/s at 30 frames a second.
 const MEAN: usize = 6250;
+/// How long after a repeated request its copy follows.
+const COPY_WAIT: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Copy)]
 struct Part {
@@ -29,6 +32,8 @@ struct Sender {
     frames: Vec<(Instant, u64)>,
     queue: VecDeque<u64>,
     answers: VecDeque<u64>,
+    /// When each packet was last sent again.
+    answered: BTreeMap<u64, Instant>,
     /// The length of each datagram sent.
     transmissions: Vec<usize>,
     repair_bytes: usize,
@@ -43,7 +48,9 @@ struct Receiver {
     frames: BTreeMap<u64, (u64, Instant)>,
     asked: Vec<ExtendedSequence>,
     requests: VecDeque<Vec<u8>>,
-    last_asked: BTreeMap<u64, Instant>,
+    /// When each packet was first asked for in this turn, and in which turn.
+    turns: BTreeMap<u64, (Instant, u32)>,
+    copies: u64,
     soonest_repeat: Option<Duration>,
     most_missing: usize,
 }
@@ -67,9 +74,9 @@ impl Node for Peer {
     fn handle_datagram(&mut self, now: Instant, _addresses: Addresses, datagram: &mut [u8]) {
         match self {
             Self::Sender(sender) => {
-                sender
-                    .answers
-                    .extend(datagram.chunks_exact(8).map(|n| u64::from_be_bytes(n.try_into().unwrap())));
+                for number in datagram.chunks_exact(8).map(|n| u64::from_be_bytes(n.try_into().unwrap())) {
+                    sender.answer(now, number);
+                }
             }
             Self::Receiver(receiver) => receiver.packet(now, datagram),
         }
@@ -112,6 +119,14 @@ impl Sender {
         }
     }
 
+    /// Once a round trip, as a packet cache does.
+    fn answer(&mut self, now: Instant, number: u64) {
+        if self.answered.get(&number).is_none_or(|last| now - *last >= Duration::from_millis(70)) {
+            self.answered.insert(number, now);
+            self.answers.push_back(number);
+        }
+    }
+
     fn transmit(&mut self, out: &mut Vec<u8>) -> Option<Addresses> {
         let answer = self.answers.pop_front();
         let number = answer.or_else(|| self.queue.pop_front())?;
@@ -151,9 +166,16 @@ impl Receiver {
         let mut request = Vec::new();
         for number in &self.asked {
             assert!(!self.had.contains(&number.0), "asked for what is there");
-            if let Some(last) = self.last_asked.insert(number.0, now) {
-                let pause = now - last;
-                self.soonest_repeat = Some(self.soonest_repeat.map_or(pause, |soonest| soonest.min(pause)));
+            let turn = self.turns.entry(number.0).or_insert((now, 0));
+            let pause = now - turn.0;
+            if turn.1 > 1 && pause <= COPY_WAIT {
+                self.copies += 1;
+            } else {
+                if turn.1 > 0 {
+                    let soonest = self.soonest_repeat.unwrap_or(pause);
+                    self.soonest_repeat = Some(soonest.min(pause));
+                }
+                *turn = (now, turn.1 + 1);
             }
             request.extend_from_slice(&number.0.to_be_bytes());
         }
@@ -170,6 +192,8 @@ struct Outcome {
     repair_ratio: f64,
     lost: u64,
     overtaken: u64,
+    /// Requests that were told twice.
+    copies: u64,
     soonest_repeat: Duration,
     most_missing: usize,
     reorder_wait: Duration,
@@ -197,6 +221,7 @@ fn run(seed: u64, loss: &Loss) -> Outcome {
             frames: Vec::new(),
             queue: VecDeque::new(),
             answers: VecDeque::new(),
+            answered: BTreeMap::new(),
             transmissions: Vec::new(),
             repair_bytes: 0,
         })),
@@ -208,7 +233,8 @@ fn run(seed: u64, loss: &Loss) -> Outcome {
             frames: BTreeMap::new(),
             asked: Vec::new(),
             requests: VecDeque::new(),
-            last_asked: BTreeMap::new(),
+            turns: BTreeMap::new(),
+            copies: 0,
             soonest_repeat: None,
             most_missing: 0,
         })),
@@ -234,6 +260,7 @@ fn run(seed: u64, loss: &Loss) -> Outcome {
         repair_ratio: sender.repair_bytes as f64 / lost_bytes as f64,
         lost: network.stats().lost,
         overtaken: counters.overtaken,
+        copies: receiver.copies,
         soonest_repeat: receiver.soonest_repeat.unwrap_or_default(),
         most_missing: receiver.most_missing,
         reorder_wait: receiver.nack.reorder_wait(),
@@ -247,6 +274,7 @@ fn check(name: &str, loss: &Loss, limit: usize, least: f64) {
         println!("{name}, seed {seed}: {outcome:?}");
         worst = (worst.0.min(outcome.within[limit]), worst.1.max(outcome.repair_ratio));
         assert!(outcome.lost > 400 && outcome.overtaken > 20, "the network did its worst");
+        assert!(outcome.copies > 20, "what was asked for in vain is asked for twice");
         assert!(outcome.soonest_repeat >= Duration::from_millis(80), "twice in one round trip");
         assert!(outcome.most_missing < 200);
         assert!(outcome.reorder_wait >= Duration::from_millis(6), "as long as packets are overtaken by");
@@ -296,13 +324,14 @@ fn a_missing_packet_is_asked_for_until_it_comes() {
     assert_eq!(first.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [12, 13]);
     nack.received(ExtendedSequence(12), at(55), true);
     let again = asked(&mut nack, at(120));
-    assert_eq!(again.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [13]);
+    assert_eq!(again.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [13, 13]);
     assert!(again[0].1 >= at(50) && again[0].1 <= at(100));
+    assert_eq!(again[1].1, again[0].1 + COPY_WAIT, "a repeated request is told twice");
     nack.received(ExtendedSequence(13), at(150), true);
     assert_eq!((nack.deadline(), nack.missing()), (None, 0));
     assert_eq!(nack.poll(at(10_000), &mut Vec::new()), 0);
     let counters = nack.counters();
-    assert_eq!((counters.missing, counters.requests, counters.repaired), (2, 3, 2));
+    assert_eq!((counters.missing, counters.requests, counters.repaired), (2, 4, 2));
     assert!(!nack.take_gave_up());
 }
 
@@ -313,7 +342,13 @@ fn requests_back_off_and_end() {
     nack.set_round_trip(Duration::from_millis(30));
     nack.received(ExtendedSequence(1), at(0), false);
     nack.received(ExtendedSequence(3), at(0), false);
-    let times: Vec<_> = asked(&mut nack, at(5000)).iter().map(|(_, at)| *at).collect();
+    let all: Vec<_> = asked(&mut nack, at(5000)).iter().map(|(_, at)| *at).collect();
+    // A quarter of the round trip after each but the first.
+    let (first, repeats) = all.split_first().unwrap();
+    let repeats: Vec<_> = repeats.chunks(2).collect();
+    let near = Duration::from_micros(7500);
+    assert!(repeats.iter().all(|pair| matches!(pair, [one, copy] if *copy - *one == near)), "{repeats:?}");
+    let times: Vec<_> = iter::once(*first).chain(repeats.iter().map(|pair| pair[0])).collect();
     assert!(times.len() > 4 && times.len() <= 10, "{}", times.len());
     let pauses: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(pauses.is_sorted() && pauses[0] >= Duration::from_millis(30));

@@ -2,7 +2,9 @@
 //!
 //! A gap is noticed with the first packet behind it. Its packets are asked for once those that were merely overtaken would
 //! have come, and again when the answer is overdue: a round trip and a margin for its variation after the request, at first,
-//! and later after each further one. What has not come after [`NackConfig::max_age`] is given up.
+//! and later after each further one. What was asked for in vain is asked for twice each time, a little apart: a packet that is
+//! late already must not wait for another round trip because one more request was lost. What has not come after
+//! [`NackConfig::max_age`] is given up.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -19,7 +21,7 @@ use timing::Timing;
 pub struct NackConfig {
     /// How long a packet is asked for, from when it was noticed: 1 s.
     pub max_age: Duration,
-    /// How often: 10 times.
+    /// How often, each time with or without its copy: 10 times.
     pub max_requests: u8,
     /// How many packets may be missing at once: 1,000. The oldest are given up for the youngest.
     pub max_missing: usize,
@@ -50,7 +52,7 @@ impl Default for NackConfig {
 pub struct NackCounters {
     /// Packets noticed missing.
     pub missing: u64,
-    /// Requests for a packet; one packet may be asked for several times.
+    /// Requests for a packet, copies among them; one packet may be asked for several times.
     pub requests: u64,
     /// Missing packets that came after a request.
     pub repaired: u64,
@@ -97,6 +99,8 @@ enum Requests {
         count: u8,
         first: Instant,
         last: Instant,
+        /// Whether the last is to be told once more.
+        copy: bool,
     },
     /// It has come, or is not wanted any more.
     Over,
@@ -185,17 +189,16 @@ impl Nack {
                 continue;
             }
             if missing.due <= now {
-                let count = missing.requests.count();
                 let end = missing.noticed + self.config.max_age;
-                if count >= self.config.max_requests || end <= now {
+                if missing.requests.is_last(self.config.max_requests) || end <= now {
                     missing.requests = Requests::Over;
                     self.outstanding -= 1;
                     self.counters.given_up += 1;
                     self.gave_up = true;
                     continue;
                 }
-                missing.requests.sent(now);
-                missing.due = (now + self.timing.retry(count)).min(end);
+                let wait = missing.requests.send(now, &self.timing);
+                missing.due = (now + wait).min(end);
                 self.counters.requests += 1;
                 out.push(ExtendedSequence(missing.sequence));
             }
@@ -313,18 +316,29 @@ impl Nack {
 }
 
 impl Requests {
-    const fn count(self) -> u8 {
+    /// Whether no further one follows those that were sent.
+    const fn is_last(self, max: u8) -> bool {
         match self {
-            Self::None | Self::Over => 0,
-            Self::Sent { count, .. } => count,
+            Self::None | Self::Over => max == 0,
+            Self::Sent { count, copy, .. } => !copy && count >= max,
         }
     }
 
-    const fn sent(&mut self, now: Instant) {
-        *self = match *self {
-            Self::None | Self::Over => Self::Sent { count: 1, first: now, last: now },
-            Self::Sent { count, first, .. } => {
-                Self::Sent { count: count.saturating_add(1), first, last: now }
+    /// Another one leaves; returns after how long the next may follow.
+    fn send(&mut self, now: Instant, timing: &Timing) -> Duration {
+        match self {
+            Self::None | Self::Over => {
+                *self = Self::Sent { count: 1, first: now, last: now, copy: false };
+                timing.retry(0)
+            }
+            Self::Sent { count, copy, .. } if *copy => {
+                *copy = false;
+                timing.retry(count.saturating_sub(1)).saturating_sub(timing.copy_wait())
+            }
+            Self::Sent { count, last, copy, .. } => {
+                *count = count.saturating_add(1);
+                (*last, *copy) = (now, true);
+                timing.copy_wait()
             }
         }
     }

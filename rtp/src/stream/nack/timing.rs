@@ -96,6 +96,12 @@ impl Timing {
         (overdue + overdue * backed_off / 2).min(MAX_ROUND_TRIP)
     }
 
+    /// How long after a repeated request its copy follows: not in the same burst of losses, and before whoever answers the
+    /// first would answer again.
+    pub(super) fn copy_wait(&self) -> Duration {
+        (self.round_trip / 4).min(MAX_COPY_WAIT)
+    }
+
     /// The wait shrinks by half in [`HALF_LIFE`], roughly.
     fn decay(&mut self, now: Instant) {
         let since = self.decayed.map_or(Duration::ZERO, |decayed| now.saturating_duration_since(decayed));
@@ -112,6 +118,7 @@ impl Timing {
 /// Some networks swap neighbours now and then; almost none hold one back for long.
 const MIN_REORDER_WAIT: Duration = Duration::from_millis(2);
 const REORDER_MARGIN: Duration = Duration::from_millis(1);
+const MAX_COPY_WAIT: Duration = Duration::from_millis(10);
 const MIN_MARGIN: Duration = Duration::from_millis(2);
 const MIN_ROUND_TRIP: Duration = Duration::from_millis(2);
 const MAX_ROUND_TRIP: Duration = Duration::from_secs(2);
