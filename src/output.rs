@@ -147,8 +147,8 @@ impl PeerConnection {
         match (&transmit, self.phase) {
             (Some(transmit), _) => {
                 self.counters.bytes_sent += transmit.len as u64;
-                let each = transmit.segment_size.map_or(transmit.len, NonZeroUsize::get).max(1);
-                self.counters.datagrams_sent += transmit.len.div_ceil(each) as u64;
+                let datagrams = transmit.segment_size.map_or(1, |size| transmit.len.div_ceil(size.get()));
+                self.counters.datagrams_sent += datagrams as u64;
             }
             (None, Phase::Closing { reason, .. }) => self.finish(reason),
             (None, _) => {}

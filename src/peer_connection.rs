@@ -52,9 +52,9 @@ pub struct PeerConnection {
     pub(crate) early: EarlyDatagrams,
     pub(crate) state: ConnectionState,
     pub(crate) events: VecDeque<Event>,
-    /// Paths of authenticated STUN since the last poll, for [`Demux`](crate::Demux).
     /// The ICE agent has nothing to send any more.
     pub(crate) ice_closed: bool,
+    /// Paths of authenticated STUN since the last poll, for [`Demux`](crate::Demux).
     pub(crate) learnt: Vec<ice::Path>,
     /// Whether the user names of our checks have changed since the last poll, for [`Demux`](crate::Demux).
     pub(crate) users_changed: bool,

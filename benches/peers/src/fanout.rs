@@ -21,7 +21,7 @@ use duologue::{
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime};
 
 const SUBSCRIBERS: u16 = 50;
@@ -315,10 +315,13 @@ pub(crate) fn server_address() -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 1], 5000))
 }
 
-/// The clients' configuration, and that of Duologue's server.
+/// The clients' configuration, and that of Duologue's server: one for all connections, as a server has.
 pub(crate) fn config() -> Arc<Config> {
-    let provider = duologue::dtls::crypto::aws_lc_rs();
-    let mut config = Config::generate(provider, [9; 32], SystemTime::now()).unwrap();
-    Arc::make_mut(&mut config.dtls).srtp_profiles = vec![SrtpProfile::AeadAes128Gcm];
-    Arc::new(config)
+    static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| {
+        let provider = duologue::dtls::crypto::aws_lc_rs();
+        let mut config = Config::generate(provider, [9; 32], SystemTime::now()).unwrap();
+        Arc::make_mut(&mut config.dtls).srtp_profiles = vec![SrtpProfile::AeadAes128Gcm];
+        Arc::new(config)
+    });
+    Arc::clone(&CONFIG)
 }

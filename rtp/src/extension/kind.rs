@@ -120,13 +120,15 @@ impl Kind {
 /// Source: `a=extmap`, [RFC 8285, Section 5](https://www.rfc-editor.org/rfc/rfc8285#section-5). Both look-ups cost the same
 /// whatever is in it.
 #[derive(Clone, PartialEq, Eq)]
+// What every sent packet touches comes first.
+#[repr(C)]
 pub struct Ids {
     /// The id of each kind; 0 is none.
     ids: [u8; Kind::ALL.len()],
+    form: Form,
+    allow_mixed: bool,
     /// The number of each id's kind, plus one; 0 is none.
     kinds: [u8; 256],
-    allow_mixed: bool,
-    form: Form,
 }
 
 impl Ids {

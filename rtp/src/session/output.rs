@@ -215,12 +215,12 @@ impl Session {
     }
 
     fn next_queued(&mut self) -> Option<(Key, SentPacket)> {
-        let next = self.queue.pop_front();
+        let next = self.queue.pop_front()?;
         if self.queue.is_empty() {
             // The next one takes the same memory again, not what lies behind it.
             self.queue.clear();
         }
-        next
+        Some(next)
     }
 
     /// A packet of `len` bytes has left.
