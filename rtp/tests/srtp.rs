@@ -287,10 +287,45 @@ fn a_full_table_keeps_its_sources_and_refuses_new_ones() {
         first.push((packet, compound));
     }
     assert_eq!(receiver.source_count(), MAX_SOURCES);
-    // The oldest are still guarded against replay, and go on.
-    assert_eq!(unprotect(&mut receiver, Ssrc(0), &first[0].0), Err(Discard::Replayed));
-    assert_eq!(receiver.unprotect_rtcp(&mut first[0].1), Err(Discard::Replayed));
+    // The newest are still guarded against replay, and so are the oldest, and go on.
+    assert_eq!(unprotect(&mut receiver, Ssrc(0), &first[0].0), Err(Discard::TooOld));
+    assert_eq!(receiver.unprotect_rtcp(&mut first[0].1), Err(Discard::TooOld));
+    let last = Ssrc(sources - 1);
+    let (packet, compound) = first.get_mut(last.0 as usize).unwrap();
+    assert_eq!(unprotect(&mut receiver, last, packet), Err(Discard::Replayed));
+    assert_eq!(receiver.unprotect_rtcp(compound), Err(Discard::Replayed));
     assert_eq!(unprotect(&mut receiver, Ssrc(0), &protect(&mut sender, Ssrc(0), 6)), Ok(6));
+}
+
+#[test]
+fn a_source_that_was_silent_while_thousands_came_and_went_goes_on_and_nothing_of_it_is_taken_twice() {
+    let (mut sender, mut receiver) = pair(&RUST_CRYPTO, Profile::AeadAes128Gcm);
+    // It has been through two cycles of numbers, and one that speaks all the while keeps its window.
+    let (quiet, speaker) = (Ssrc(1), Ssrc(2));
+    let mut sent = Vec::new();
+    for index in (0..3).map(|number| number * 30_000) {
+        sent.push((index, protect(&mut sender, quiet, index)));
+        assert_eq!(unprotect(&mut receiver, quiet, &sent.last().unwrap().1), Ok(index));
+    }
+    let late = protect(&mut sender, quiet, 59_999);
+    for number in 0..3000 {
+        let packet = protect(&mut sender, Ssrc(number + 10), 7);
+        assert_eq!(unprotect(&mut receiver, Ssrc(number + 10), &packet), Ok(7));
+        let index = u64::from(number) + 1;
+        let packet = protect(&mut sender, speaker, index);
+        assert_eq!(unprotect(&mut receiver, speaker, &packet), Ok(index));
+        assert_eq!(unprotect(&mut receiver, speaker, &packet), Err(Discard::Replayed));
+    }
+    for (index, packet) in sent.iter().map(|(index, packet)| (*index, packet)).chain([(59_999, &late)]) {
+        assert!(unprotect(&mut receiver, quiet, packet).is_err(), "{index}");
+    }
+    // Its cycle is still known, and once it speaks it has a window again.
+    for index in [70_002, 70_001, 60_001] {
+        let packet = protect(&mut sender, quiet, index);
+        let expected = if index == 60_001 { Err(Discard::TooOld) } else { Ok(index) };
+        assert_eq!(unprotect(&mut receiver, quiet, &packet), expected);
+    }
+    assert_eq!(receiver.source_count(), 3002);
 }
 
 #[test]

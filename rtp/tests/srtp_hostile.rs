@@ -5,7 +5,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use duologue_rtp::srtp::{
-    Aead, AesKey, Cipher, Discard, Mac, MasterKey, Profile, Provider, RUST_CRYPTO, Receiver, Sender,
+    Aead, AesKey, Cipher, Discard, MAX_SOURCES, Mac, MasterKey, Profile, Provider, RUST_CRYPTO, Receiver,
+    Sender,
 };
 use duologue_rtp::{ExtendedSequence, SequenceNumber, Ssrc};
 use proptest::prelude::*;
@@ -160,10 +161,13 @@ fn replayed_and_old_packets_and_new_sources_of_a_full_table_cost_no_crypto() {
         assert_eq!(cost(1, 5000), (Err(Discard::Replayed), false));
         assert_eq!(cost(1, 3000), (Err(Discard::TooOld), false));
         assert_eq!(cost(1, 4999), (Ok(4999), true));
-        for ssrc in 2..=1024 {
+        let sources = u32::try_from(MAX_SOURCES).unwrap();
+        for ssrc in 2..=sources {
             assert_eq!(cost(ssrc, 1), (Ok(1), true));
         }
-        assert_eq!(cost(1025, 1), (Err(Discard::TooManySources), false));
+        assert_eq!(cost(sources + 1, 1), (Err(Discard::TooManySources), false));
+        // The first has been silent ever since.
+        assert_eq!(cost(1, 5000), (Err(Discard::TooOld), false));
 
         let mut cost = |index: u32| {
             let before = VERIFIED.load(Ordering::Relaxed);

@@ -10,7 +10,8 @@ use crate::sequence::{ExtendedSequence, SequenceNumber, Ssrc};
 
 /// Takes the protection off what the peer sent under one master key, each packet once.
 ///
-/// For each source it keeps the highest index and a replay window: 1,024 packets of RTP, 128 of RTCP. A source becomes
+/// For each source it keeps the highest index and a replay window: 1,024 packets of RTP, 128 of RTCP; of one that was
+/// silent while hundreds of others came, the highest index alone. A source becomes
 /// known by its first authentic packet, up to [`MAX_SOURCES`](crate::srtp::MAX_SOURCES) of them; what is forged
 /// changes nothing.
 #[derive(Debug)]
