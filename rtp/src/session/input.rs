@@ -222,7 +222,9 @@ impl Session {
         let of_section = || self.receivers.iter().filter(|stream| stream.section == section);
         let key = |stream: &ReceiveStream| Key(stream.id.0);
         if let Some(rid) = names.repaired_rid {
-            return of_section().find(|stream| stream.rid.as_deref() == Some(rid)).map(key);
+            // Where an encoding has changed its source, the newer one.
+            let named = of_section().filter(|stream| stream.rid.as_deref() == Some(rid));
+            return named.max_by_key(|stream| stream.last_arrival).map(key);
         }
         // Those whose repair is known have no need of another source.
         let able =

@@ -166,8 +166,14 @@ impl Session {
         self.queue.retain(|(key, _)| key.0 != sender.0);
         self.has_sent = self.senders.iter().any(|stream| stream.counters.last_packet.is_some());
         // RFC 3550, Section 6.3.7: who never sent must not say goodbye.
-        if stream.counters.last_packet.is_some() && self.pending.goodbyes.len() < MAX_GOODBYES {
-            self.pending.goodbyes.push(stream.ssrc);
+        let sent = [
+            (stream.ssrc, stream.counters.last_packet.is_some()),
+            (stream.repair_ssrc, stream.counters.repair_packets > 0),
+        ];
+        for (ssrc, _) in sent.into_iter().filter(|(_, sent)| *sent) {
+            if self.pending.goodbyes.len() < MAX_GOODBYES {
+                self.pending.goodbyes.push(ssrc);
+            }
         }
     }
 

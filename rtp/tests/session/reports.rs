@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use duologue_netsim::{Link, Network};
 use duologue_rtp::extension::Kind;
-use duologue_rtp::packet::is_rtcp;
+use duologue_rtp::packet::{self, is_rtcp};
 use duologue_rtp::rtcp::{
     self, DlrrEntry, NtpShort, NtpTime, Packet, Sdes, SdesItem, SdesItemType, Xr, XrBlock,
 };
@@ -283,7 +283,7 @@ fn peers_know_each_others_names() {
 }
 
 #[test]
-fn goodbyes_leave_room_for_what_cannot_wait_and_who_never_sent_says_none() {
+fn goodbyes_of_all_that_sent_leave_room_for_what_cannot_wait_and_who_never_sent_says_none() {
     let mut told = Told::new();
     told.peer.session.set_section(told.now, AUDIO, audio());
     let mut add = || told.peer.session.add_sender(told.now, AUDIO, SenderInit::default());
@@ -292,11 +292,23 @@ fn goodbyes_leave_room_for_what_cannot_wait_and_who_never_sent_says_none() {
         let packet = OutgoingPacket::new(OPUS, 0, Bytes::from_static(b"sound"));
         told.peer.session.send_rtp(told.now, *sender, packet).unwrap();
     }
+    // One of video, of which a packet is sent again by a source of its own.
+    let video = told.peer.session.add_sender(told.now, VIDEO, SenderInit::default());
+    told.peer.session.send_frame(told.now, video, frame(0, true, 100)).unwrap();
+    let sources = told.peer.sender(video);
+    let sent = told.peer.drain(told.now);
+    let mut headers = sent.iter().map(|datagram| packet::peek(datagram).unwrap().0);
+    let header = headers.find(|header| header.ssrc == sources.ssrc).unwrap();
+    told.rtcp(|out| {
+        let mut lost = std::iter::once(header.sequence_number).peekable();
+        rtcp::Nack::write(out, Ssrc(77), sources.ssrc, &mut lost, 100);
+    });
     told.hear(1, 10);
     told.wait(MS * 3000, |_, _| {});
     let ssrc = |told: &Told, id| told.peer.sender(id).ssrc;
     let mut expected: Vec<Ssrc> = senders.iter().map(|sender| ssrc(&told, *sender)).collect();
-    for sender in senders.into_iter().chain([silent]) {
+    expected.extend([sources.ssrc, sources.repair_ssrc]);
+    for sender in senders.into_iter().chain([silent, video]) {
         told.peer.session.remove_sender(told.now, sender);
     }
     let receiver = told.peer.receiver(VIDEO).receiver;

@@ -135,6 +135,26 @@ fn retransmissions_without_signalled_sources_find_their_stream() {
 }
 
 #[test]
+fn retransmissions_of_an_encoding_that_changed_its_source_are_those_of_the_newer_one() {
+    let (mut peer, mut forge, now) = receiver();
+    let mut section = video();
+    section.rids = vec!["h".into()];
+    peer.session.set_section(now, VIDEO, section);
+    for (ssrc, first, repair) in [(1, 100, 50), (2, 30_000, 51), (3, 9000, 52)] {
+        let at = now + MS * ssrc;
+        for index in [first, first + 2] {
+            peer.take(at, &mut forge.rtp(ssrc, VP8, index, &[MID, (Kind::Rid, "h")], &key_frame()));
+        }
+        let missed = u16::try_from(first + 1).unwrap();
+        let said = [MID, (Kind::RepairedRid, "h")];
+        peer.take(at, &mut forge.rtp(repair, RTX, 7, &said, &repair_of(missed)));
+        let got = peer.packets.last().unwrap();
+        assert_eq!((got.ssrc, got.sequence, got.repaired), (Ssrc(ssrc), first + 1, true));
+    }
+    assert_eq!(peer.refused, []);
+}
+
+#[test]
 fn a_retransmission_between_two_streams_that_miss_its_number_is_nobodys() {
     let (mut peer, mut forge, now) = receiver();
     for ssrc in [1, 2] {
