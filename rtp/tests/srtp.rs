@@ -309,12 +309,13 @@ fn a_source_that_was_silent_while_thousands_came_and_went_goes_on_and_nothing_of
     }
     let late = protect(&mut sender, quiet, 59_999);
     for number in 0..3000 {
-        let packet = protect(&mut sender, Ssrc(number + 10), 7);
-        assert_eq!(unprotect(&mut receiver, Ssrc(number + 10), &packet), Ok(7));
-        let index = u64::from(number) + 1;
-        let packet = protect(&mut sender, speaker, index);
-        assert_eq!(unprotect(&mut receiver, speaker, &packet), Ok(index));
-        assert_eq!(unprotect(&mut receiver, speaker, &packet), Err(Discard::Replayed));
+        // Two of its packets are swapped, with one of another source between them.
+        for (ssrc, index) in [(speaker, number * 2 + 2), (Ssrc(number + 10), 7), (speaker, number * 2 + 1)] {
+            let index = index.into();
+            let packet = protect(&mut sender, ssrc, index);
+            assert_eq!(unprotect(&mut receiver, ssrc, &packet), Ok(index));
+            assert_eq!(unprotect(&mut receiver, ssrc, &packet), Err(Discard::Replayed));
+        }
     }
     for (index, packet) in sent.iter().map(|(index, packet)| (*index, packet)).chain([(59_999, &late)]) {
         assert!(unprotect(&mut receiver, quiet, packet).is_err(), "{index}");
