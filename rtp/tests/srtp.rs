@@ -176,6 +176,24 @@ fn the_receiver_follows_the_roll_over_of_sequence_numbers() {
     }
 }
 
+/// RFC 3711, Appendix A has it so from the lower half of the numbers; from the upper half both indices are as near, and only
+/// the one ahead can be of use.
+#[test]
+fn a_gap_of_exactly_half_a_cycle_leads_ahead() {
+    for profile in PROFILES {
+        for from in [1 << 16, (1 << 16) + 7, (1 << 16) + 32_767, (1 << 16) + 32_768, (5 << 16) + 65_535] {
+            let (mut sender, mut receiver) = pair(&RUST_CRYPTO, profile);
+            let ssrc = Ssrc(9);
+            for index in (from % 65_536..from).step_by(30_000).chain([from]) {
+                assert_eq!(unprotect(&mut receiver, ssrc, &protect(&mut sender, ssrc, index)), Ok(index));
+            }
+            for index in [from + 32_768, from + 32_767, from + 32_769, from + 65_537] {
+                assert_eq!(unprotect(&mut receiver, ssrc, &protect(&mut sender, ssrc, index)), Ok(index));
+            }
+        }
+    }
+}
+
 #[test]
 fn a_source_may_start_at_any_sequence_number() {
     let (mut sender, mut receiver) = pair(&RUST_CRYPTO, Profile::AeadAes128Gcm);

@@ -79,7 +79,7 @@ impl Receiver {
             return Err(Discard::Truncated);
         }
         let index = |highest: Option<u64>| match highest {
-            Some(highest) => sequence.extend(ExtendedSequence(highest)).0,
+            Some(highest) => nearest(sequence, highest),
             None => ExtendedSequence::first(sequence).0,
         };
         let rtp = &self.rtp;
@@ -116,7 +116,16 @@ impl Receiver {
     }
 }
 
+/// The index nearest to a source's highest. Of two that are equally near it is the one ahead, as RFC 3711, Appendix A has it
+/// in the lower half of a cycle: the one behind would be too old.
+fn nearest(sequence: SequenceNumber, highest: u64) -> u64 {
+    let index = sequence.extend(ExtendedSequence(highest)).0;
+    if index + HALF_CYCLE == highest { highest + HALF_CYCLE } else { index }
+}
+
 const RTP_HEADER_LEN: usize = 12;
+/// Half of the sequence numbers.
+const HALF_CYCLE: u64 = 1 << 15;
 /// Words of 64 packets, one of them being filled.
 const RTP_WORDS: usize = 1024 / 64 + 1;
 const RTCP_WORDS: usize = 128 / 64 + 1;
