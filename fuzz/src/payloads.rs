@@ -8,25 +8,26 @@ use std::collections::VecDeque;
 pub fn depacketize(codec: Codec, mut data: &[u8]) -> Vec<BytesMut> {
     let mut depacketizer = Depacketizer::new(codec);
     let mut frame = BytesMut::new();
-    let (mut frames, mut taken) = (Vec::new(), 0);
+    let (mut frames, mut taken, mut described) = (Vec::new(), 0, true);
     while let [first, second, rest @ ..] = data {
         let len = u16::from_be_bytes([first & 0x07, *second]);
         let (payload, after) = rest.split_at(usize::from(len).min(rest.len()));
         data = after;
-        let _ = describe(codec, payload);
+        described &= describe(codec, payload).is_ok();
         let pushed = depacketizer.push(payload, &mut frame);
         taken += payload.len();
         // Each byte of a payload gives a few at most, and what is put before is bounded.
         assert!(frame.len() <= 8 * taken + (40 << 10));
         if pushed.is_err() {
             frame.clear();
-            taken = 0;
+            (taken, described) = (0, true);
         } else if first & 0x80 != 0 {
             if depacketizer.finish(&mut frame).is_ok() {
+                assert!(described, "a payload of a whole frame cannot be read alone");
                 frames.push(frame.clone());
             }
             frame.clear();
-            taken = 0;
+            (taken, described) = (0, true);
         }
     }
     frames

@@ -264,6 +264,26 @@ fn a_payload_alone_says_whether_a_frame_may_begin_with_it() {
     assert_eq!((layers.temporal, layers.spatial), (Some(2), Some(1)));
 }
 
+/// A packet may end anywhere in an OBU: after the first of its header's bytes too, as libwebrtc's packets do when one byte is
+/// left of them.
+#[test]
+fn a_packet_that_ends_within_an_obus_header_still_tells_what_came_before() {
+    let told = |payload: &[u8]| describe(AV1, payload).unwrap();
+    assert!(told(&[0x50, 0x34]).starts_frame, "the extension is in the next packet");
+    assert!(told(&[0x50, 0x32]).starts_frame && told(&[0x50, 0x32, 0x80]).starts_frame, "the size too");
+    assert!(!told(&[0x50, 0x24]).starts_frame, "a tile group");
+    let sequence = hex("0800000003b57e33efe400");
+    let first = told(&[&[0x68, 11][..], &sequence, &[0x34]].concat());
+    assert!(first.starts_frame && first.key_frame);
+    assert_eq!(first.resolution, Some((176, 100)));
+    // It is malformed where the OBU does not go on.
+    for whole in [&[0x10, 0x34][..], &[0x10, 0x32], &[0x60, 1, 0x34, 0x30]] {
+        assert_eq!(describe(AV1, whole), Err(PayloadDiscard::Malformed), "{whole:?}");
+    }
+    // So it is with a header that nothing can go on from.
+    assert_eq!(describe(AV1, &[0x50, 0xb4]), Err(PayloadDiscard::Malformed));
+}
+
 /// Sequence headers as encoders write them, and one with all that comes before the size.
 #[test]
 fn the_picture_size_is_the_sequences_largest() {

@@ -95,17 +95,24 @@ impl Depacketizer {
 pub(super) fn describe(payload: &[u8]) -> Result<Description, PayloadDiscard> {
     let elements = Elements::parse(payload)?;
     let (mut summary, mut continues) = (Summary::default(), elements.continues);
-    let new_sequence = elements.new_sequence;
+    let Elements { new_sequence, will_continue, .. } = elements;
     let mut starts_frame = None;
-    for element in elements {
+    let mut elements = elements.peekable();
+    while let Some(element) = elements.next() {
         let element = element?;
         if std::mem::take(&mut continues) {
             starts_frame = Some(false);
             continue;
         }
-        let (header, mut body) = Header::parse(element).ok_or(PayloadDiscard::Malformed)?;
+        let is_cut = will_continue && elements.peek().is_none();
+        let header = if is_cut { Header::parse_cut(element) } else { Header::parse(element) };
+        let (header, mut body) = header.ok_or(PayloadDiscard::Malformed)?;
         if header.has_size() {
-            (_, body) = leb128(body).ok_or(PayloadDiscard::Malformed)?;
+            body = match leb128(body) {
+                Some((_, body)) => body,
+                None if is_cut => &[],
+                None => return Err(PayloadDiscard::Malformed),
+            };
         }
         starts_frame.get_or_insert_with(|| !matches!(header.kind(), TILE_GROUP | REDUNDANT_FRAME_HEADER));
         summary.note(header, body);

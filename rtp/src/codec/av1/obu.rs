@@ -26,6 +26,14 @@ impl Header {
         Some((Self { first: *first, extension: Some(*extension) }, rest))
     }
 
+    /// Reads the header of an OBU that goes on in the next packet, which may have the header's extension.
+    pub(super) fn parse_cut(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        match bytes {
+            [first] if first & FORBIDDEN == 0 => Some((Self { first: *first, extension: None }, &[])),
+            _ => Self::parse(bytes),
+        }
+    }
+
     pub(super) fn kind(self) -> u8 {
         self.first >> 3 & 0x0f
     }
