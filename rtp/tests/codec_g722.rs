@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use bytes::{Bytes, BytesMut};
-use duologue_rtp::codec::{Codec, Depacketizer, Layers, PacketizeError, Packetizer, describe, g7xx, opus};
+use duologue_rtp::codec::{
+    Codec, Depacketizer, Layers, PacketizeError, Packetizer, PayloadDiscard, describe, g7xx, opus,
+};
 use duologue_rtp::packet::Packet;
 use std::collections::VecDeque;
 
@@ -98,4 +100,14 @@ fn g722_that_does_not_fit_into_a_packet_is_refused_and_not_split() {
     assert_eq!(cut(161, 160), Err(PacketizeError::TooLong));
     assert_eq!(cut(0, 160), Err(PacketizeError::Empty));
     assert_eq!(fragments.len(), 1);
+}
+
+#[test]
+fn a_packet_without_audio_is_no_frame() {
+    for codec in [Codec::G722, Codec::Pcmu, Codec::Pcma, Codec::Opus, Codec::TelephoneEvent] {
+        assert_eq!(describe(codec, &[]), Err(PayloadDiscard::Truncated));
+        let mut frame = BytesMut::new();
+        assert_eq!(Depacketizer::new(codec).push(&[], &mut frame), Err(PayloadDiscard::Truncated));
+        assert!(frame.is_empty());
+    }
 }

@@ -250,6 +250,7 @@ impl Depacketizer {
     /// The payload was not used, and the frame is spoilt.
     pub fn push(&mut self, payload: &[u8], frame: &mut BytesMut) -> Result<(), PayloadDiscard> {
         match &mut self.0 {
+            DepacketizerKind::Whole if payload.is_empty() => return Err(PayloadDiscard::Truncated),
             DepacketizerKind::Whole => frame.extend_from_slice(payload),
             DepacketizerKind::Vp8(vp8) => vp8.push(payload, frame)?,
             DepacketizerKind::Vp9(vp9) => vp9.push(payload, frame)?,
@@ -292,6 +293,7 @@ const WHOLE: Description = Description {
 /// The payload is not of its codec.
 pub fn describe(codec: Codec, payload: &[u8]) -> Result<Description, PayloadDiscard> {
     match codec {
+        _ if payload.is_empty() => Err(PayloadDiscard::Truncated),
         Codec::Opus | Codec::Pcmu | Codec::Pcma | Codec::G722 | Codec::TelephoneEvent => Ok(WHOLE),
         Codec::Vp8 => vp8::describe(payload),
         Codec::Vp9 => vp9::describe(payload),
