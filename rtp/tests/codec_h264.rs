@@ -137,6 +137,13 @@ fn payloads_are_read_as_the_rfc_says() {
     let (frame, description) = put_together_alone(H264, &parts).unwrap();
     assert_eq!(frame, [0, 0, 0, 1, 0x41, 1, 2]);
     assert!(!description.key_frame);
+    // Even the first part may be, and says then that the frame may begin with it: the next has the slice's first bits.
+    let parts = [&[0x5c, 0x81][..], &[0x5c, 0x41, 0x80]];
+    assert_eq!(put_together_alone(H264, &parts).unwrap().0, [0, 0, 0, 1, 0x41, 0x80]);
+    assert!(describe(H264, parts[0]).unwrap().starts_frame);
+    // No sender may begin and end a unit in one fragment, but what one means that does is plain.
+    let (frame, description) = put_together_alone(H264, &[[0x7c, 0xc5, 0x80]]).unwrap();
+    assert_eq!((&frame[..], description.key_frame), (&[0, 0, 0, 1, 0x65, 0x80][..], true));
     // Reserved types are ignored, and spoil nothing.
     let (frame, _) = put_together_alone(H264, &[&[0x41, 1][..], &[0x00], &[0x1e, 1], &[0x1f, 1]]).unwrap();
     assert_eq!(frame, [0, 0, 0, 1, 0x41, 1]);
@@ -217,6 +224,12 @@ fn an_idr_picture_without_parameter_sets_gets_the_last_ones() {
     with(&mut depacketizer, std::slice::from_ref(&newer));
     let (again, _) = with(&mut depacketizer, &idr);
     assert!(again.contains(&newer) && !again.contains(pps));
+    // One that is too long to be kept leaves none behind that no longer holds.
+    let long = [&pps[..], &[0x55; 3000]].concat();
+    with(&mut depacketizer, std::slice::from_ref(&long));
+    let (again, _) = with(&mut depacketizer, &idr);
+    assert!(!again.iter().any(|unit| unit[0] & 0x1f == 8), "a set that was replaced is not supplied");
+    assert!(again.contains(sps));
 }
 
 #[test]

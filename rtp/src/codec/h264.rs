@@ -128,6 +128,8 @@ impl Format for H264 {
 
     fn may_start(header: Header, body: &[u8]) -> bool {
         match Self::kind(header) {
+            // RFC 6184, Section 5.8: the first part of a unit may be empty, and does not tell then.
+            1 | 2 | IDR if body.is_empty() => true,
             // Rec. ITU-T H.264, Section 7.3.3: a slice opens with first_mb_in_slice, in partition A too.
             1 | 2 | IDR => BitReader::escaped(body).ue() == Some(0),
             // Rec. ITU-T H.264, Section 7.4.1.2.3: after a picture these begin the next access unit.

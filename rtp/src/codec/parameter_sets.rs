@@ -14,15 +14,18 @@ struct ParameterSet {
 }
 
 impl ParameterSets {
-    /// Keeps a unit in place of the one with its identifier; nothing is done when it is the same.
+    /// Keeps a unit in place of the one with its identifier; nothing is done when it is the same. One that is too long is not
+    /// kept, nor is the one whose place it takes, which no longer holds.
     pub(super) fn keep(&mut self, kind: usize, id: u32, unit: &[u8]) {
-        let found = self.0.iter_mut().find(|set| set.kind == kind && set.id == id);
-        if let Some(set) = found {
-            if set.unit != unit && unit.len() <= MAX_LEN {
+        let is_its = |set: &ParameterSet| set.kind == kind && set.id == id;
+        if unit.len() > MAX_LEN {
+            self.0.retain(|set| !is_its(set));
+        } else if let Some(set) = self.0.iter_mut().find(|set| is_its(set)) {
+            if set.unit != unit {
                 set.unit.clear();
                 set.unit.extend_from_slice(unit);
             }
-        } else if unit.len() <= MAX_LEN {
+        } else {
             if self.0.len() == MAX_COUNT {
                 self.0.remove(0);
             }
@@ -71,6 +74,7 @@ mod tests {
         }
         assert_eq!(sets.of_kind(0).count(), MAX_COUNT);
         sets.keep(0, 999, &[9; MAX_LEN + 1]);
+        assert_eq!(sets.of_kind(0).count(), MAX_COUNT - 1);
         sets.keep(0, 1000, &[7]);
         assert_eq!(sets.of_kind(0).last().unwrap(), [7]);
         sets.keep(0, 1000, &[9; MAX_LEN]);
