@@ -23,11 +23,13 @@ fn each_opus_configuration_has_its_frame_length() {
         for frames in 0..64 {
             let all = u32::from(frames) * ticks(half_milliseconds);
             let expected = Some(all).filter(|all| *all > 0 && *all <= 5_760);
-            assert_eq!(
-                duration(&[toc | 3, 0xc0 | frames, 1, 2]),
-                expected,
-                "{configuration}, {frames} frames"
-            );
+            // Of one length, and of lengths that are told, which are the first frames' and zero here.
+            let bytes = vec![7; 3 * usize::from(frames)];
+            let equal = [&[toc | 3, frames], &bytes[..]].concat();
+            assert_eq!(duration(&equal), expected, "{configuration}, {frames} frames");
+            let lengths = vec![0; usize::from(frames).saturating_sub(1)];
+            let padded = [&[toc | 3, 0xc0 | frames, 2], &lengths[..], &[1, 2, 3, 0, 0]].concat();
+            assert_eq!(duration(&padded), expected, "{configuration}, {frames} frames");
         }
     }
 }
@@ -42,6 +44,31 @@ fn what_is_no_opus_packet_has_no_duration() {
     assert_eq!(duration(&[[0x02, 252, 1].as_slice(), &[0; 255]].concat()), None);
     assert_eq!(duration(&[[0x02, 252, 1].as_slice(), &[0; 256]].concat()), Some(960));
     assert_eq!(duration(&[0x03]), None, "no count of frames");
+    // RFC 6716, Section 3.4: no frame has more than 1,275 bytes.
+    for (begin, frames) in [(&[0x00][..], 1), (&[0x01], 2), (&[0x02, 252, 0], 1), (&[0x03, 0x03], 3)] {
+        let told = if begin[0] == 2 { 252 } else { 0 };
+        let longest = [begin, &vec![9; frames * 1275 + told]].concat();
+        assert!(duration(&longest).is_some(), "{begin:?}");
+        assert_eq!(duration(&[longest, vec![9; frames]].concat()), None, "{begin:?}");
+    }
+}
+
+/// RFC 6716, Section 3.2.5.
+#[test]
+fn an_opus_packet_of_any_number_of_frames_is_as_long_as_it_says() {
+    assert_eq!(duration(&[0x03, 0x02, 1, 2]), Some(960));
+    assert_eq!(duration(&[0x03, 0x02, 1, 2, 3]), None, "three bytes are not two equal frames");
+    assert_eq!(duration(&[0x03, 0x00]), None, "no frame");
+    assert_eq!(duration(&[0x03, 0x80]), None, "no frame of variable length");
+    assert_eq!(duration(&[0x03, 0x83, 1, 2, 7, 7, 7]), Some(1440), "the last has none");
+    assert_eq!(duration(&[0x03, 0x83, 1, 2, 7, 7]), None, "two frames longer than the packet");
+    assert_eq!(duration(&[0x03, 0x83, 1]), None, "a length is missing");
+    // Padding, whose bytes of 255 stand for 254 and for one more such byte.
+    assert_eq!(duration(&[0x03, 0x41, 3, 7, 0, 0, 0]), Some(480));
+    assert_eq!(duration(&[0x03, 0x41, 3, 0, 0]), None, "more padding than bytes");
+    assert_eq!(duration(&[0x03, 0x41]), None, "no count of padding");
+    let padded = |count: usize| [&[0x03, 0x41, 255, 255, 1, 7], &vec![0; count][..]].concat();
+    assert_eq!((duration(&padded(509)), duration(&padded(507))), (Some(480), None));
 }
 
 #[test]

@@ -4,20 +4,17 @@
 
 /// How long a packet lasts, in ticks of the 48 kHz clock that Opus has in RTP whatever its bandwidth
 /// ([RFC 7587, Section 4.1](https://www.rfc-editor.org/rfc/rfc7587#section-4.1)): 120 to 5,760. `None` for bytes that are not
-/// an Opus packet.
+/// an Opus packet by [RFC 6716, Section 3.4](https://www.rfc-editor.org/rfc/rfc6716#section-3.4).
 #[must_use]
 pub fn duration(payload: &[u8]) -> Option<u32> {
     let (toc, rest) = payload.split_first()?;
     let frames = match toc & 0x03 {
-        0 => 1,
-        // RFC 6716, Section 3.2.3: two frames of equal length leave an even number of bytes.
-        1 if !rest.len().is_multiple_of(2) => return None,
-        1 => 2,
-        // RFC 6716, Section 3.2.4: the first frame's length follows.
-        2 if !first_length_fits(rest) => return None,
-        2 => 2,
-        // RFC 6716, Section 3.2.5: M is the number of frames, and must not be zero.
-        _ => u32::from(rest.first()? & 0x3f),
+        0 => equal_frames(rest, 1)?,
+        // RFC 6716, Section 3.2.3: two frames of equal length.
+        1 => equal_frames(rest, 2)?,
+        // RFC 6716, Section 3.2.4: the first frame's length, and two frames.
+        2 => frames_after_lengths(rest, 2)?,
+        _ => any_frames(rest)?,
     };
     let ticks = frames * frame_ticks(toc >> 3);
     // RFC 6716, Section 3.2.5: a packet must not last longer than 120 ms.
@@ -59,15 +56,58 @@ const fn frame_ticks(configuration: u8) -> u32 {
     }
 }
 
-/// Whether the first of two frames ends within what follows the first byte. Its length is one byte up to 251, or two
+/// How many frames there are behind a byte that says so, which must be as many bytes as they say
+/// ([RFC 6716, Section 3.2.5](https://www.rfc-editor.org/rfc/rfc6716#section-3.2.5)).
+fn any_frames(rest: &[u8]) -> Option<u32> {
+    let (flags, mut rest) = rest.split_first()?;
+    let mut padding = 0;
+    let mut more = flags & PADDED != 0;
+    while more {
+        let (byte, after) = rest.split_first()?;
+        more = *byte == 255;
+        padding += if more { 254 } else { usize::from(*byte) };
+        rest = after;
+    }
+    let rest = rest.get(..rest.len().checked_sub(padding)?)?;
+    let count = flags & 0x3f;
+    if flags & VARIABLE == 0 { equal_frames(rest, count) } else { frames_after_lengths(rest, count) }
+}
+
+/// So many frames of one length, if there can be.
+fn equal_frames(frames: &[u8], count: u8) -> Option<u32> {
+    let divisor = usize::from(count);
+    let whole = count != 0 && frames.len().is_multiple_of(divisor) && frames.len() <= divisor * MAX_FRAME;
+    whole.then_some(count.into())
+}
+
+/// So many frames behind the lengths of all but the last, if there can be.
+fn frames_after_lengths(mut rest: &[u8], count: u8) -> Option<u32> {
+    let mut total = 0;
+    for _ in 1..count {
+        let len;
+        (len, rest) = frame_length(rest)?;
+        total += len;
+    }
+    let last = rest.len().checked_sub(total)?;
+    (count != 0 && last <= MAX_FRAME).then_some(count.into())
+}
+
+/// A frame's length, and what follows it: one byte up to 251, or two
 /// ([RFC 6716, Section 3.2.1](https://www.rfc-editor.org/rfc/rfc6716#section-3.2.1)).
-fn first_length_fits(rest: &[u8]) -> bool {
-    match rest {
-        [short @ 0..252, frames @ ..] => usize::from(*short) <= frames.len(),
-        [low, high, frames @ ..] => usize::from(*high) * 4 + usize::from(*low) <= frames.len(),
-        _ => false,
+fn frame_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    match bytes {
+        [short @ 0..252, rest @ ..] => Some((usize::from(*short), rest)),
+        [low, high, rest @ ..] => Some((usize::from(*high) * 4 + usize::from(*low), rest)),
+        _ => None,
     }
 }
+
+/// The flags of a packet of any number of frames: their lengths differ, and padding follows them.
+const VARIABLE: u8 = 0x80;
+const PADDED: u8 = 0x40;
+
+/// The most bytes of a frame (RFC 6716, Section 3.4).
+const MAX_FRAME: usize = 1275;
 
 /// 120 ms.
 const MAX_TICKS: u32 = 5760;
