@@ -2,11 +2,11 @@
 //! again is read as the same.
 
 use bytes::BytesMut;
-use duologue_rtp::extension::dependency_descriptor::Reader;
+use duologue_rtp::extension::dependency_descriptor::{DependencyDescriptor, Reader, Structure};
 use duologue_rtp::extension::{
-    AbsCaptureTime, AbsSendTime, AudioLevel, ColorSpace, CsrcAudioLevels, Extensions, FrameMarking, Ids,
-    Kind, PlayoutDelay, Set, TransmissionOffset, TransportSequence, Value, VideoContentType,
-    VideoLayersAllocation, VideoOrientation, VideoTiming,
+    AbsCaptureTime, AbsSendTime, AudioLevel, ColorSpace, CsrcAudioLevels, Extensions, FrameLayer,
+    FrameMarking, Ids, Kind, Layer, Picture, PlayoutDelay, Set, TransmissionOffset, TransportSequence, Value,
+    VideoContentType, VideoLayersAllocation, VideoOrientation, VideoTiming,
 };
 use duologue_rtp::packet::{self, Packet};
 
@@ -18,6 +18,9 @@ pub fn run(data: &[u8]) {
         values(Extensions::new(profile, data));
     }
     descriptors(data);
+    if let Some((head, rest)) = data.split_first_chunk() {
+        built(*head, rest);
+    }
 }
 
 /// The packet, and the same one written again.
@@ -78,10 +81,63 @@ fn values(extensions: Extensions<'_>) {
 
 fn stable<V: Value + PartialEq>(bytes: &[u8]) {
     if let Some(value) = V::parse(bytes) {
-        let mut again = Vec::new();
-        value.write(&mut again);
-        assert_eq!(again.len(), value.wire_len());
-        assert!(V::parse(&again) == Some(value));
+        assert!(written(&value) == value);
+    }
+}
+
+/// What is read of a value that was written.
+fn written<V: Value>(value: &V) -> V {
+    let mut bytes = Vec::new();
+    value.write(&mut bytes);
+    assert_eq!(bytes.len(), value.wire_len());
+    V::parse(&bytes).expect("what is written can be read")
+}
+
+/// Values with any number in each field: one that is too large for its field spoils no other.
+fn built([flags, number, encoding, encodings]: [u8; 4], rest: &[u8]) {
+    let level = AudioLevel { voice: flags & 1 != 0, below_overload: number };
+    assert_eq!(written(&level), AudioLevel { below_overload: number & 0x7f, ..level });
+    let layer = match flags >> 6 {
+        0 => FrameLayer::None,
+        1 => FrameLayer::Id(encoding),
+        _ => FrameLayer::IdAndPicture(encoding, encodings),
+    };
+    let [start, end, independent, discardable, base_layer_sync] =
+        [1, 2, 4, 8, 16].map(|bit| flags & bit != 0);
+    let marking =
+        FrameMarking { start, end, independent, discardable, base_layer_sync, temporal_id: number, layer };
+    assert_eq!(written(&marking), FrameMarking { temporal_id: number & 7, ..marking });
+    if let Some(levels) = CsrcAudioLevels::new(rest) {
+        assert!(written(&levels) == levels);
+    }
+
+    let mut rest = rest.iter().copied();
+    let mut layers = [[None; 4]; 4];
+    for layer in layers.iter_mut().flatten() {
+        let Some(first) = rest.next() else { break };
+        let picture = (first & 0x10 != 0).then(|| Picture {
+            width_minus_one: u16::from(first) << 8,
+            height_minus_one: number.into(),
+            frame_rate: flags,
+        });
+        let kbps: Vec<_> = rest.by_ref().take(usize::from(first & 7)).map(|byte| 1 << (byte & 31)).collect();
+        *layer = Layer::new(&kbps, picture);
+    }
+    let allocation = VideoLayersAllocation { encoding, encodings, layers };
+    let read = written(&allocation);
+    let kept = usize::from(encodings.clamp(1, 4));
+    let layers = &layers[..kept];
+    let sent = layers.iter().flatten().any(Option::is_some);
+    let pictures = layers.iter().flatten().flatten().all(|layer| layer.picture.is_some());
+    assert_eq!(
+        (read.encoding, usize::from(read.encodings)),
+        if sent { (encoding & 3, kept) } else { (0, 1) }
+    );
+    for (encoding, read) in layers.iter().zip(read.layers).filter(|_| sent) {
+        for (layer, read) in encoding.iter().zip(read) {
+            let expected = layer.map(|layer| (layer.kbps().to_vec(), layer.picture.filter(|_| pictures)));
+            assert_eq!(read.map(|layer| (layer.kbps().to_vec(), layer.picture)), expected);
+        }
     }
 }
 
@@ -100,5 +156,33 @@ fn descriptors(mut data: &[u8]) {
         assert_eq!(other.read(&again), Some(descriptor));
         assert_eq!(other.structure(), Some(structure));
         assert_eq!(other.active_decode_targets(), reader.active_decode_targets());
+        rewritten(descriptor, structure, reader.active_decode_targets() & u32::from(*len));
     }
+}
+
+/// A descriptor made for another receiver, to whom the structure is new and who gets fewer decode targets.
+fn rewritten(mut descriptor: DependencyDescriptor, structure: &Structure, active: u32) {
+    let frame = descriptor.frame(structure);
+    descriptor.frame_number ^= 0x5a5a;
+    descriptor.carries_structure = true;
+    descriptor.active_decode_targets = Some(active);
+    let mut value = Vec::new();
+    descriptor.write(structure, &mut value);
+    let mut reader = Reader::default();
+    assert_eq!(reader.read(&value), Some(descriptor));
+    assert_eq!((reader.structure(), reader.active_decode_targets()), (Some(structure), active));
+    assert_eq!(reader.frame(&descriptor), frame);
+    // What was read can be built from its parts.
+    let targets = 0..structure.decode_targets();
+    let chains: Vec<_> = targets
+        .filter_map(|target| structure.decode_target(target).and_then(|target| target.protected_by))
+        .collect();
+    let built = Structure::new(
+        structure.template_id_offset(),
+        structure.decode_targets(),
+        &chains,
+        structure.templates().to_vec(),
+        (0..4).map_while(|layer| structure.resolution(layer)).collect(),
+    );
+    assert_eq!(built.as_ref(), Some(structure));
 }

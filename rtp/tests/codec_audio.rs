@@ -1,9 +1,22 @@
 //! Audio: how long packets last, G.711's laws, and a telephone's keys.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    unreachable_pub,
+    reason = "the fuzz target's body"
+)]
 
+use corpus::corpus;
 use duologue_rtp::codec::g7xx::{self, decode_a_law, decode_mu_law, encode_a_law, encode_mu_law};
 use duologue_rtp::codec::opus::{channels, duration, is_silence};
 use duologue_rtp::codec::telephone_event::{Event, Packet, Sender};
 use proptest::prelude::*;
+
+#[path = "../../fuzz/src/audio.rs"]
+mod audio;
+#[path = "../../fuzz/src/corpus.rs"]
+mod corpus;
 
 /// Milliseconds to ticks of 48 kHz, in halves for the sake of 2.5 ms.
 fn ticks(half_milliseconds: u32) -> u32 {
@@ -182,7 +195,24 @@ fn a_long_event_is_sent_in_segments() {
     );
 }
 
+#[test]
+fn the_corpus_holds() {
+    for input in corpus("audio") {
+        (0..=input.len()).for_each(|len| audio::run(&input[..len]));
+    }
+}
+
 proptest! {
+    #[test]
+    fn generated_inputs_hold(data in prop::collection::vec(any::<u8>(), 0..300)) {
+        audio::run(&data);
+    }
+
+    #[test]
+    fn short_inputs_hold(flags in any::<[u8; 2]>(), data in prop::collection::vec(0_u8..4, 0..12)) {
+        audio::run(&[&flags[..], &data].concat());
+    }
+
     #[test]
     fn any_bytes_are_read_or_refused(payload in prop::collection::vec(any::<u8>(), 0..300)) {
         if let Some(ticks) = duration(&payload) {
