@@ -2,7 +2,6 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
     unreachable_pub,
     reason = "the fuzz target's body"
 )]
