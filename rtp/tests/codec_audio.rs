@@ -1,10 +1,5 @@
 //! Audio: how long packets last, G.711's laws, and a telephone's keys.
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    unreachable_pub,
-    reason = "the fuzz target's body"
-)]
+#![expect(clippy::expect_used, clippy::indexing_slicing, unreachable_pub, reason = "the fuzz target's body")]
 
 use corpus::corpus;
 use duologue_rtp::codec::g7xx::{self, decode_a_law, decode_mu_law, encode_a_law, encode_mu_law};

@@ -90,6 +90,31 @@ fn a_payload_cut_anywhere_in_its_descriptor_is_truncated() {
     }
 }
 
+/// A structure may have neither sizes nor pictures, or either of them.
+#[test]
+fn a_structure_has_only_what_its_flags_say() {
+    // The start of a key frame of 320 by 180, which tells where the structure does not.
+    let body = [0x82, 0x49, 0x83, 0x42, 0x40, 0x13, 0xf0, 0x0b, 0x30];
+    let pictures = [2, 0x08, 1, 2, 0x00];
+    let sizes = [0, 160, 0, 90, 0, 0, 0, 0];
+    for (structure, resolution) in [
+        (vec![0x20], (320, 180)),
+        ([&[0x28][..], &pictures].concat(), (320, 180)),
+        ([&[0x30][..], &sizes].concat(), (160, 90)),
+        ([&[0x38][..], &sizes, &pictures].concat(), (160, 90)),
+    ] {
+        let payload = [&[0x0a][..], &structure, &body].concat();
+        let mut frame = BytesMut::new();
+        let mut depacketizer = Depacketizer::new(Codec::Vp9);
+        assert_eq!(depacketizer.push(&payload, &mut frame), Ok(()));
+        assert_eq!(frame, body[..], "{structure:x?}");
+        assert_eq!(depacketizer.finish(&mut frame).unwrap().resolution, Some(resolution));
+        for len in 0..=structure.len() {
+            assert_eq!(describe(Codec::Vp9, &payload[..len]), Err(PayloadDiscard::Truncated), "{len} bytes");
+        }
+    }
+}
+
 #[test]
 fn a_fourth_reference_is_malformed() {
     let payload = [0xd8, 0x12, 0x03, 0x03, 0x03, 0x02, 0xaa];

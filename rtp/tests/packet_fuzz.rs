@@ -1,10 +1,5 @@
 //! The fuzz target's body over its corpus, and over generated inputs.
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    unreachable_pub,
-    reason = "bodies of fuzz targets"
-)]
+#![expect(clippy::expect_used, clippy::indexing_slicing, unreachable_pub, reason = "bodies of fuzz targets")]
 
 use proptest::collection::vec;
 use proptest::prelude::*;
