@@ -39,6 +39,8 @@ enum Returns {
 #[derive(Default)]
 pub(crate) struct Media {
     returns: Returns,
+    /// Whether it was ever said what is handed back: it may be something else later.
+    both_ways: bool,
     layer: String,
     recordings: Option<Recordings>,
     /// The files of recordings that are over.
@@ -62,7 +64,11 @@ impl Media {
         folder: Option<&PathBuf>,
         name: &str,
     ) -> Result<(), String> {
-        self.returns = wish.returns.unwrap_or(self.returns);
+        self.both_ways |= wish.returns.is_some();
+        let returns = wish.returns.unwrap_or(self.returns);
+        if returns != std::mem::replace(&mut self.returns, returns) {
+            self.relays.values_mut().for_each(Relay::pause);
+        }
         self.layer = wish.layer.unwrap_or_else(|| std::mem::take(&mut self.layer));
         match (wish.record, folder) {
             (Some(true), None) => return Err("the server was started without a folder for recordings".into()),
@@ -83,9 +89,9 @@ impl Media {
         Ok(())
     }
 
-    /// Before an answer: what comes shall also go back.
+    /// Before an answer: what comes shall also go back, or may later.
     pub(crate) fn accept(&self, connection: &mut PeerConnection) -> Result<(), String> {
-        if self.returns == Returns::Nothing {
+        if !self.both_ways {
             return Ok(());
         }
         let one_way = |one: &&Transceiver| one.direction() == Some(Direction::RecvOnly);

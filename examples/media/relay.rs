@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use duologue::rtp::PayloadType;
 use duologue::rtp::codec::{Codec, Description, vp8};
 use duologue::rtp::extension::{Kind, Set};
-use duologue::rtp::stream::{Forwarder, Frame, OutgoingFrame, OutgoingPacket, Packet, ReceiverId};
+use duologue::rtp::stream::{Forwarder, Frame, OutgoingFrame, OutgoingPacket, Packet, ReceiverId, SenderId};
 use duologue::{PeerConnection, TransceiverId};
 use std::time::Instant;
 
@@ -23,6 +23,7 @@ pub(crate) struct Relay {
     /// How often the encoding has changed.
     pub(crate) switches: u64,
     forwarder: Forwarder,
+    numbers: Numbers,
     vp8: vp8::Rewriter,
     /// From which payloads are cut; its memory is used again.
     block: BytesMut,
@@ -36,9 +37,16 @@ impl Relay {
             wanted: None,
             switches: 0,
             forwarder: Forwarder::new(clock_rate),
+            numbers: Numbers::default(),
             vp8: vp8::Rewriter::new(),
             block: BytesMut::new(),
         }
+    }
+
+    /// Nothing is handed on until the next key frame, and then in either way: what is left out meanwhile is not missed.
+    pub(crate) fn pause(&mut self) {
+        self.wanted = self.current.take().or(self.wanted);
+        self.numbers.paused = true;
     }
 
     /// Takes up the wanted encoding where it can be decoded without what came before. To be called before each packet is
@@ -68,7 +76,7 @@ impl Relay {
         let numbers = self.forwarder.forward(now, packet.receiver, packet.sequence, packet.timestamp);
         let Some((sequence, timestamp)) = numbers else { return };
         let mut outgoing = OutgoingPacket::new(payload_type, timestamp, payload);
-        outgoing.sequence = Some(sequence);
+        outgoing.sequence = Some(self.numbers.of_packet(peer, sender, sequence));
         outgoing.marker = packet.header.marker;
         outgoing.extensions = self.extensions(packet);
         let _ = peer.send_rtp(now, sender, outgoing);
@@ -83,6 +91,7 @@ impl Relay {
         let Some(payload_type) = payload_type(peer, self.transceiver, frame.codec) else { return };
         let numbers = self.forwarder.forward(now, frame.receiver, frame.last_sequence, frame.timestamp);
         let Some((_, timestamp)) = numbers else { return };
+        self.numbers.before_frame(peer, sender);
         let mut outgoing = OutgoingFrame::new(payload_type, timestamp, frame.payload.clone());
         outgoing.layers = frame.description.layers;
         let _ = peer.send_frame(now, sender, outgoing);
@@ -108,6 +117,43 @@ impl Relay {
         }
         set.finish()
     }
+}
+
+/// The sequence numbers of packets that follow frames, or a pause: they go on with the number after the last.
+#[derive(Debug, Default)]
+struct Numbers {
+    paused: bool,
+    /// What a packet's number is more than the forwarder's.
+    lead: u64,
+    /// The number after the last packet's.
+    next: u64,
+    /// What had been sent before the first of the frames, of which the session numbers the packets.
+    framed: Option<u64>,
+}
+
+impl Numbers {
+    fn of_packet(&mut self, peer: &PeerConnection, sender: SenderId, forwarded: u64) -> u64 {
+        if let Some(before) = self.framed.take() {
+            self.next += sent(peer, sender).saturating_sub(before);
+        }
+        if std::mem::take(&mut self.paused) {
+            self.lead = self.next.wrapping_sub(forwarded);
+        }
+        let number = forwarded.wrapping_add(self.lead);
+        self.next = self.next.max(number.wrapping_add(1));
+        number
+    }
+
+    fn before_frame(&mut self, peer: &PeerConnection, sender: SenderId) {
+        self.paused = true;
+        self.framed.get_or_insert_with(|| sent(peer, sender));
+    }
+}
+
+/// How many packets have been sent, retransmissions left out.
+fn sent(peer: &PeerConnection, sender: SenderId) -> u64 {
+    let one = peer.outbound_rtp().find(|one| one.sender == sender);
+    one.map_or(0, |one| one.packets_sent - one.retransmitted_packets_sent)
 }
 
 fn payload_type(peer: &PeerConnection, transceiver: TransceiverId, codec: Codec) -> Option<PayloadType> {
