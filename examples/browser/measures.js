@@ -54,7 +54,9 @@ function sums(entries, at) {
 /** The browser's streams in one line. */
 function tracks(entries, type, name) {
   const codec = ({ codecId }) => entries.find(({ id }) => id === codecId)?.mimeType.split('/')[1] ?? '';
-  const parts = entries.filter((entry) => entry.type === type).map((entry) => {
+  const streams = entries.filter((entry) => entry.type === type);
+  streams.sort((one, other) => one.kind.localeCompare(other.kind) || (one.encodingIndex ?? 0) - (other.encodingIndex ?? 0));
+  const parts = streams.map((entry) => {
     const size = entry.frameWidth ? ` ${entry.frameWidth}x${entry.frameHeight}` : '';
     const pace = entry.framesPerSecond ? ` at ${entry.framesPerSecond} frames a second` : '';
     return `${name(entry)}${codec(entry)}${size}${pace}`;

@@ -6,10 +6,11 @@ import { Negotiator } from './negotiator.js';
 import { plot } from './plot.js';
 import { byId, get, note, post, setStatus } from './shared.js';
 
+/** Without a mode Chromium takes the layers of VP9 and AV1 for those of one stream, and sends the first alone. */
 const LAYERS = [
-  { rid: 'q', scaleResolutionDownBy: 4 },
-  { rid: 'h', scaleResolutionDownBy: 2 },
-  { rid: 'f', scaleResolutionDownBy: 1 },
+  { rid: 'q', scaleResolutionDownBy: 4, scalabilityMode: 'L1T1' },
+  { rid: 'h', scaleResolutionDownBy: 2, scalabilityMode: 'L1T1' },
+  { rid: 'f', scaleResolutionDownBy: 1, scalabilityMode: 'L1T1' },
 ];
 const PLOTS = {
   bitrate: { scale: 1e-6, unit: 'Mbit/s', digits: 2 },
@@ -27,6 +28,7 @@ class Call {
   constructor() {
     this.over = false;
     this.recording = false;
+    this.refused = []; // what was said when nothing could be recorded
     this.pc = new RTCPeerConnection();
     this.back = new MediaStream();
     this.measures = new Measures();
@@ -126,8 +128,8 @@ class Call {
   }
 
   setNetwork() {
-    const share = (id) => Math.min(50, Math.max(0, Number(byId(id).value))) / 100;
-    const delay = Math.min(1000, Math.max(0, Math.round(Number(byId('delay').value))));
+    const share = (id) => within(byId(id)) / 100;
+    const delay = Math.round(within(byId('delay')));
     return this.wish({ do: 'network', lossIn: share('loss-in'), lossOut: share('loss-out'), delay });
   }
 
@@ -166,14 +168,24 @@ class Call {
     draw(this.measures);
     byId('sent').textContent = this.measures.sent;
     byId('received').textContent = this.measures.received;
-    const { files, errors } = state.media;
-    const files_ = files.map(({ file, frames, complete }) => `${file}: ${frames} frames${complete ? '' : ' so far'}`);
-    byId('record-note').textContent = [...files_, ...errors].join('; ');
+    this.tell(state.media);
+  }
+
+  /** Shows what is recorded, or why nothing is. */
+  tell({ files, errors }) {
+    const told = files.map(({ file, frames, complete }) => `${file}: ${frames} frames${complete ? '' : ' so far'}`);
+    byId('record-note').textContent = [...told, ...errors, ...this.refused].join('; ');
   }
 
   async toggleRecording() {
     const recording = !this.recording;
-    if (await this.wish({ do: 'media', record: recording })) this.recording = recording;
+    this.refused = [];
+    try {
+      await post(`/do?id=${this.id}`, { do: 'media', record: recording });
+      this.recording = recording;
+    } catch (error) {
+      this.refused = [error.message];
+    }
     byId('record').textContent = this.recording ? 'Stop recording' : 'Record';
     byId('record').setAttribute('aria-pressed', String(this.recording));
   }
@@ -182,20 +194,41 @@ class Call {
     for (const track of this.stream?.getTracks() ?? []) track.stop();
   }
 
+  /** Tells the Rust peer that this is the end, and shows what it has recorded until then. */
+  async close() {
+    if (!this.id) return;
+    if (this.recording) {
+      await post(`/do?id=${this.id}`, { do: 'media', record: false });
+      this.tell((await get(`/state?id=${this.id}`)).media);
+    }
+    await post(`/close?id=${this.id}`);
+  }
+
   end(why, tone = 'bad') {
     if (this.over) return;
     this.over = true;
     clearInterval(this.timer);
     this.release();
-    this.pc.close();
-    if (this.id) post(`/close?id=${this.id}`).catch(() => {}); // it may be gone
+    // What it has recorded is asked for before the connection ends.
+    this.close()
+      .catch(() => {}) // it may be gone
+      .finally(() => this.pc.close());
     enable(false);
+    for (const id of ['preview', 'screen']) byId(id).srcObject = null;
+    for (const id of ['sent', 'received']) byId(id).textContent = 'Nothing yet.';
     byId('record').textContent = 'Record';
     byId('record').setAttribute('aria-pressed', 'false');
     byId('toggle').textContent = 'Start';
     setStatus(why, tone);
     note(why, tone);
   }
+}
+
+/** The value of a field, which then shows what is within its bounds. */
+function within(field) {
+  const { min, max, value } = field;
+  field.value = Math.min(Number(max), Math.max(Number(min), Number(value)));
+  return Number(field.value);
 }
 
 function enable(on) {
@@ -231,6 +264,7 @@ byId('call').addEventListener('submit', (event) => {
     return;
   }
   call = new Call();
+  byId('record-note').textContent = '';
   setStatus('Connecting', 'wait');
   byId('toggle').textContent = 'Stop';
   const mine = call;
