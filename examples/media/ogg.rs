@@ -1,6 +1,6 @@
 //! Opus in Ogg (RFC 7845): packets with their times, whose gaps are told to the decoder.
 
-use ogg::{PacketReader, PacketWriteEndInfo, PacketWriter};
+use ogg::{OggReadError, PacketReader, PacketWriteEndInfo, PacketWriter};
 use std::io::{self, Read, Seek, Write};
 
 /// Opus counts time in samples of 48 kHz, whatever it codes.
@@ -74,6 +74,9 @@ impl<W: Write> Writer<W> {
                 self.paged = self.written;
             }
             self.file.write_packet(held, self.serial, end, self.granule())?;
+            if full {
+                self.file.inner_mut().flush()?;
+            }
         }
         self.written += duration;
         self.packets += 1;
@@ -146,7 +149,7 @@ pub(crate) struct Reader<R: Read + Seek> {
 impl<R: Read + Seek> Reader<R> {
     pub(crate) fn new(file: R) -> io::Result<Self> {
         let mut file = PacketReader::new(file);
-        let head = file.read_packet_expected().map_err(io::Error::other)?;
+        let head = file.read_packet_expected().map_err(told)?;
         if !head.data.starts_with(b"OpusHead") {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the first stream is not Opus"));
         }
@@ -157,12 +160,20 @@ impl<R: Read + Seek> Reader<R> {
 
     /// The next packet; `None` at the end.
     pub(crate) fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
-        while let Some(packet) = self.file.read_packet().map_err(io::Error::other)? {
+        while let Some(packet) = self.file.read_packet().map_err(told)? {
             if packet.stream_serial() == self.serial {
                 return Ok(Some(packet.data));
             }
         }
         Ok(None)
+    }
+}
+
+/// What went wrong, in the system's words where they are its own.
+fn told(error: OggReadError) -> io::Error {
+    match error {
+        OggReadError::ReadError(error) => error,
+        other => io::Error::other(other),
     }
 }
 

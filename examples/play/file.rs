@@ -2,9 +2,9 @@
 
 use crate::media::recorder::Format;
 use crate::media::{ivf, ogg};
-use crate::viewer::Outgoing;
+use crate::viewer::{Outgoing, kind_of};
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -17,8 +17,20 @@ pub(crate) struct Files(Vec<PathBuf>);
 impl Files {
     /// Checks that all of them can be sent.
     pub(crate) fn open(paths: &[PathBuf]) -> Result<Self, Box<dyn std::error::Error>> {
+        let mut kinds = Vec::new();
         for path in paths {
-            Track::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            let complain = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
+            let kind = match Track::open(path) {
+                Ok(track) => kind_of(track.format),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Err(complain(&"it ends before anything that can be sent").into());
+                }
+                Err(error) => return Err(complain(&error).into()),
+            };
+            if kinds.contains(&kind) {
+                return Err(complain(&"one file for the picture and one for the sound, no more").into());
+            }
+            kinds.push(kind);
         }
         Ok(Self(paths.to_vec()))
     }
@@ -112,9 +124,11 @@ enum Source {
 
 impl Track {
     fn open(path: &Path) -> io::Result<Self> {
-        let file = || File::open(path).map(BufReader::new);
-        let (source, format, clock) = match ivf::Reader::new(file()?) {
-            Ok(reader) => {
+        let mut file = BufReader::new(File::open(path)?);
+        let start = file.fill_buf()?;
+        let (source, format, clock) = match start.get(..4).unwrap_or(start) {
+            b"DKIF" => {
+                let reader = ivf::Reader::new(file)?;
                 let format = match &reader.header().fourcc {
                     b"VP80" => Format::Vp8,
                     b"VP90" => Format::Vp9,
@@ -125,10 +139,11 @@ impl Track {
                 };
                 (Source::Ivf(reader), format, VIDEO_CLOCK)
             }
-            Err(_) => {
-                let reader = ogg::Reader::new(file()?)?;
+            b"OggS" => {
+                let reader = ogg::Reader::new(file)?;
                 (Source::Ogg { reader, samples: 0 }, Format::Opus, u64::from(ogg::RATE))
             }
+            _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "neither IVF nor Ogg")),
         };
         let mut track = Self { path: path.to_owned(), source, format, clock, next: None, newest: 0, end: 0 };
         track.advance()?;
@@ -240,7 +255,27 @@ mod tests {
 
     #[test]
     fn a_file_that_is_neither_is_refused() {
-        assert!(Files::open(&[PathBuf::from("Cargo.toml")]).is_err());
-        assert!(Files::open(&[PathBuf::from("no such file")]).is_err());
+        let complaint = |path| Files::open(&[PathBuf::from(path)]).err().unwrap().to_string();
+        assert_eq!(complaint("Cargo.toml"), "Cargo.toml: neither IVF nor Ogg");
+        assert!(complaint("no such file").starts_with("no such file: No such file"));
+    }
+
+    #[test]
+    fn a_second_picture_and_a_file_that_is_cut_short_are_refused() {
+        let (files, folder) = files("second");
+        let [video, audio] = &files.0[..] else { panic!("two files") };
+        let complaint = |paths: &[&PathBuf]| {
+            let paths: Vec<PathBuf> = paths.iter().map(|path| (*path).clone()).collect();
+            Files::open(&paths).err().map(|error| error.to_string())
+        };
+        assert_eq!(complaint(&[audio, video]), None);
+        assert!(complaint(&[video, audio, video]).unwrap().contains("no more"));
+        for (path, len) in [(video, 40), (audio, 120)] {
+            let bytes = std::fs::read(path).unwrap();
+            std::fs::write(path, &bytes[..len]).unwrap();
+            let told = complaint(&[path]).unwrap();
+            assert!(told.ends_with("it ends before anything that can be sent"), "{told}");
+        }
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -1,7 +1,8 @@
 //! Sends a moving test card with a clock and a tone to every browser that opens its page, or files.
 //!
 //! `cargo run --release --example play [FILE.ivf] [FILE.ogg]`, then open the address that it prints. Files are sent as they
-//! are, from their beginning for each viewer, over and over; the `record` example makes such.
+//! are, from their beginning for each viewer, over and over; the `record` example makes such. Browsers decode what is made for
+//! calls: AV1 of ffmpeg's needs `-usage realtime -lag-in-frames 0`, H.264 no B-frames.
 //!
 //! Over HTTP, with JSON, candidates inside the descriptions: `POST /offer` `{type, sdp}`, which asks to receive, gives
 //! `{type: "answer", sdp, id}`; `GET /state?id=ID`; `POST /close?id=ID`.

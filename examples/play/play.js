@@ -90,5 +90,6 @@ addEventListener('pagehide', () => {
   call?.pc.close();
 });
 
-if (globalThis.RTCPeerConnection) begin();
+// A video element that is to show something holds the page's loading up until there is a picture, and there may be none.
+if (globalThis.RTCPeerConnection) addEventListener('load', begin);
 else setStatus('This browser has no WebRTC', 'bad');

@@ -114,7 +114,7 @@ fn open(peer: &PeerConnection, transceiver: TransceiverId, format: Format) -> Op
     Some(Track { format, sender: tracks::sender(peer, transceiver)?, payload_type, frames: 0 })
 }
 
-fn kind_of(format: Format) -> TrackKind {
+pub(crate) fn kind_of(format: Format) -> TrackKind {
     match format {
         Format::Opus | Format::Pcmu => TrackKind::Audio,
         Format::Vp8 | Format::Vp9 | Format::H264 | Format::H265 | Format::Av1 => TrackKind::Video,
