@@ -15,10 +15,10 @@ export function preferCodec(transceiver, kind, name) {
   transceiver.setCodecPreferences([...codecs.filter(is), ...codecs.filter((codec) => !is(codec))]);
 }
 
-/** Fills a list with codecs of which one may be chosen. */
-export function fillCodecs(select, kind) {
+/** Fills a list with codecs of which one may be chosen, of those in `among` if that is given. */
+export function fillCodecs(select, kind, among = codecNames(kind)) {
   select.replaceChildren(new Option(`${kind === 'audio' ? 'Sound' : 'Video'}: any codec`, ''));
-  for (const name of codecNames(kind)) select.add(new Option(name, name));
+  for (const name of codecNames(kind)) if (among.includes(name)) select.add(new Option(name, name));
 }
 
 /** Camera and microphone. `size` is "640x360"; devices that have no such size give the nearest. */

@@ -17,9 +17,10 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use clap::Parser;
 use duologue::rtp::stream::JitterConfig;
-use duologue::{Event, PeerConnection};
+use duologue::{Event, PeerConnection, TrackKind, capabilities, codec_of};
 use media::host::{self, App, Host};
 use media::http::{self, Description, Failure, Reply, Which};
+use media::recorder::Format;
 use media::recordings::Recordings;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -48,6 +49,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (orders, received) = mpsc::channel(http::ORDERS);
     let listener = tokio::net::TcpListener::bind(args.listen).await?;
     let host = Host::bind(args.udp_port)?;
+    std::fs::create_dir_all(&args.folder).map_err(|error| format!("{}: {error}", args.folder.display()))?;
     println!("http://{}", listener.local_addr()?);
     let started = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let mut tape = Tape { folder: args.folder, started, calls: BTreeMap::new() };
@@ -141,7 +143,7 @@ impl Tape {
     fn begin(&mut self, now: Instant, host: &mut Host, sdp: &str) -> Result<Value, Failure> {
         let (id, answer) = host.answer(now, sdp, |peer| {
             receive_frames(peer);
-            Ok(())
+            take_what_goes_into_files(peer)
         })?;
         let name = format!("{}-{id}", self.started);
         let recordings = Recordings::new(self.folder.clone(), name);
@@ -165,6 +167,18 @@ impl Tape {
             }
         }
     }
+}
+
+/// Leaves the codecs of sound out that no file takes.
+fn take_what_goes_into_files(peer: &mut PeerConnection) -> Result<(), Failure> {
+    let able = capabilities::audio().codecs.into_iter().map(|able| able.codec);
+    let chosen: Vec<_> = able.filter(|codec| codec_of(codec).and_then(Format::of).is_some()).collect();
+    let sound = peer.transceivers().filter(|one| one.kind() == TrackKind::Audio);
+    let transceivers: Vec<_> = sound.map(duologue::Transceiver::id).collect();
+    for transceiver in transceivers {
+        peer.set_codec_preferences(transceiver, &chosen).map_err(Failure::bad)?;
+    }
+    Ok(())
 }
 
 /// Has every transceiver put frames together.

@@ -96,7 +96,7 @@ addEventListener('pagehide', () => {
 
 if (globalThis.RTCPeerConnection) {
   fillCodecs(byId('video-codec'), 'video');
-  fillCodecs(byId('audio-codec'), 'audio');
+  fillCodecs(byId('audio-codec'), 'audio', ['opus', 'PCMU']); // what goes into files
 } else {
   setStatus('This browser has no WebRTC', 'bad');
 }
