@@ -1,6 +1,7 @@
 //! Media: what is negotiated becomes streams, packets and frames go in and out.
 
 use crate::event::Event;
+use crate::input::Ecn;
 use crate::peer_connection::PeerConnection;
 use duologue_rtp::codec::{Codec, PacketizationMode};
 use duologue_rtp::extension::{Ids, Kind};
@@ -354,8 +355,12 @@ impl PeerConnection {
             self.media.session.handle_rtcp(now, datagram)?;
             return Ok(None);
         }
-        let congested = arrival.ecn == Some(crate::Ecn::Ce);
-        let packet = self.media.session.handle_rtp(now, arrival.at, congested, datagram)?;
+        let ecn = arrival.ecn.map(|mark| match mark {
+            Ecn::Ect1 => rtp::Ecn::Ect1,
+            Ecn::Ect0 => rtp::Ecn::Ect0,
+            Ecn::Ce => rtp::Ecn::Ce,
+        });
+        let packet = self.media.session.handle_rtp(now, arrival.at, ecn, datagram)?;
         let link = self.media.links.get(&packet.section).ok_or(rtp::Discard::NoSection)?;
         Ok(Some(RtpPacket { transceiver: link.transceiver, packet }))
     }

@@ -235,7 +235,7 @@ impl World {
         let used = if datagram.get(1).is_some_and(|kind| (192..224).contains(kind)) {
             session.handle_rtcp(now, &mut datagram).is_ok()
         } else {
-            session.handle_rtp(now, now, false, &mut datagram).is_ok()
+            session.handle_rtp(now, now, None, &mut datagram).is_ok()
         };
         assert_eq!(session.stats().discarded_total() - before, u64::from(!used));
         assert!(session.receivers().count() <= MOST_RECEIVERS);

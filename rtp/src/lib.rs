@@ -43,7 +43,7 @@
 //! while alice.poll_transmit(now, 1500, &mut datagram).is_some() {
 //!     if packet::is_rtcp(&datagram) {
 //!         let _ = bob.handle_rtcp(now, &mut datagram); // A refused datagram is counted, not an error.
-//!     } else if let Ok(packet) = bob.handle_rtp(now, now, false, &mut datagram) {
+//!     } else if let Ok(packet) = bob.handle_rtp(now, now, None, &mut datagram) {
 //!         heard.extend_from_slice(packet.payload);
 //!     }
 //!     datagram.clear();
@@ -88,10 +88,10 @@
 //! - [RFC 8285](https://www.rfc-editor.org/rfc/rfc8285): header extensions; [RFC 8852](https://www.rfc-editor.org/rfc/rfc8852),
 //!   [RFC 8853](https://www.rfc-editor.org/rfc/rfc8853): simulcast by `rid`;
 //!   [RFC 9143](https://www.rfc-editor.org/rfc/rfc9143#section-9.2): which section a packet belongs to.
-//! - [Transport-wide feedback](https://datatracker.ietf.org/doc/html/draft-holmer-rmcat-transport-wide-cc-extensions-01): told and taken.
+//! - [Transport-wide feedback](https://datatracker.ietf.org/doc/html/draft-holmer-rmcat-transport-wide-cc-extensions-01): told and taken;
+//!   [RFC 8888](https://www.rfc-editor.org/rfc/rfc8888): the same by source, with ECN marks, and in its place where both are agreed on.
 //! - Payloads: Opus, G.711, G.722, telephone-event, VP8, VP9, H.264, H.265, AV1: see [`codec`].
-//! - Not yet: congestion control and pacing; feedback by [RFC 8888](https://www.rfc-editor.org/rfc/rfc8888) is parsed and written
-//!   but sessions do not exchange it.
+//! - Not yet: congestion control and pacing.
 //!
 //! # Decisions
 //! - A retransmission whose source nobody has named belongs to the one stream that misses its packet; while several do, to none.
@@ -115,6 +115,7 @@ mod slab;
 pub mod srtp;
 pub mod stream;
 
+pub use cc::Ecn;
 pub use config::Config;
 pub use event::{Discard, Event, KeyFrameRequest, SendError, SendErrorKind};
 pub use section::{Feedback, Format, Section, SignalledSource};

@@ -62,7 +62,8 @@ pub struct Feedback {
     pub fir: bool,
     /// Transport-wide feedback.
     pub transport_wide: bool,
-    /// Congestion control feedback ([RFC 8888](https://www.rfc-editor.org/rfc/rfc8888)).
+    /// Congestion control feedback ([RFC 8888](https://www.rfc-editor.org/rfc/rfc8888)), which takes the place of the
+    /// transport-wide kind.
     pub congestion_control: bool,
 }
 

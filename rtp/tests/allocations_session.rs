@@ -102,7 +102,7 @@ impl Work {
             } else if self.packets.is_multiple_of(10) && self.turn > 1 {
                 self.lost += 1;
             } else {
-                let _ = to.handle_rtp(self.now, self.now, false, &mut self.out);
+                let _ = to.handle_rtp(self.now, self.now, None, &mut self.out);
             }
             for peer in &mut self.peers {
                 while peer.session.poll_event().is_some() {}

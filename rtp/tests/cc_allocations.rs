@@ -66,7 +66,7 @@ impl Work {
             self.history.sent(now, 1200, Ssrc(1));
             if !self.next.is_multiple_of(10) {
                 self.arrivals.received(number, now);
-                self.source.received(sequence, SourceArrival { at: now, ecn: 0 });
+                self.source.received(sequence, SourceArrival { at: now, ecn: None });
             }
             if self.arrivals.deadline().is_some_and(|deadline| deadline <= now) {
                 let arrivals = self.arrivals.pending().unwrap().arrivals;

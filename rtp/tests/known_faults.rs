@@ -17,7 +17,7 @@ use duologue_rtp::extension::Kind;
 use duologue_rtp::rtcp::{self, FirEntry, NtpShort, NtpTime, ReportBlock, SenderInfo};
 use duologue_rtp::srtp::{Profile, RUST_CRYPTO};
 use duologue_rtp::stream::{JitterConfig, SenderId};
-use duologue_rtp::{Config, Discard, Event, SequenceNumber, Session, Ssrc, Timestamp};
+use duologue_rtp::{Config, Discard, Ecn, Event, SequenceNumber, Session, Ssrc, Timestamp};
 use support::*;
 
 #[path = "session/support.rs"]
@@ -96,7 +96,7 @@ fn a_padding_longer_than_the_packet_is_refused() {
             }
             sender.protect_rtp(&mut packet, 0, 12, Ssrc(1), duologue_rtp::ExtendedSequence(index)).unwrap();
             let fits = count > 0 && usize::from(count) <= len;
-            match peer.session.handle_rtp(now, now, false, &mut packet) {
+            match peer.session.handle_rtp(now, now, None, &mut packet) {
                 Ok(packet) => assert!(fits && packet.payload.len() == len - usize::from(count)),
                 Err(Discard::Packet(_)) => assert!(!fits, "{len} {count}"),
                 Err(other) => panic!("{other:?}"),
@@ -120,7 +120,7 @@ fn what_is_cut_or_changed_in_one_bit_is_refused_and_changes_nothing() {
     let mut tries = 0;
     let mut refused = |peer: &mut Peer, bytes: &[u8]| {
         tries += 2;
-        assert!(peer.session.handle_rtp(now, now, true, &mut bytes.to_vec()).is_err());
+        assert!(peer.session.handle_rtp(now, now, Some(Ecn::Ce), &mut bytes.to_vec()).is_err());
         assert!(peer.session.handle_rtcp(now, &mut bytes.to_vec()).is_err());
         assert_eq!(state(&peer.session), before);
         assert_eq!(peer.session.stats().discarded_total(), tries);
@@ -199,12 +199,12 @@ fn media_before_keys_is_discarded_and_counted() {
     let mut forge = Forge::new();
     let mut packet = forge.rtp(1, VP8, 0, &[MID], b"\x10\x10...");
     let mut bye = bye(&mut forge, &[Ssrc(1)]);
-    assert_eq!(session.handle_rtp(now, now, false, &mut packet.clone()).unwrap_err(), Discard::NoKeys);
+    assert_eq!(session.handle_rtp(now, now, None, &mut packet.clone()).unwrap_err(), Discard::NoKeys);
     assert_eq!(session.handle_rtcp(now, &mut bye), Err(Discard::NoKeys));
     assert_eq!((session.stats().discarded(Discard::NoKeys), session.poll_timeout()), (2, None));
     let [receive, send] = keys(Profile::Aes128CmHmacSha1_80);
     session.set_keys(&send, &receive);
-    assert!(session.handle_rtp(now, now, false, &mut packet).is_ok());
+    assert!(session.handle_rtp(now, now, None, &mut packet).is_ok());
 }
 
 /// A sender of ours, what it has sent, and a peer that holds the keys.
@@ -280,7 +280,7 @@ fn a_goodbye_for_others_ends_none_of_ours_and_none_is_told_endlessly() {
     // Come and gone, over and over, while nobody looks.
     for index in 0..5000 {
         let mut hello = forge.rtp(1, VP8, index, &[MID], &[0x10, 0x10, 0, 0]);
-        peer.session.handle_rtp(now, now, false, &mut hello).unwrap();
+        peer.session.handle_rtp(now, now, None, &mut hello).unwrap();
         let mut bye = bye(&mut forge, &[Ssrc(1)]);
         peer.session.handle_rtcp(now, &mut bye).unwrap();
     }

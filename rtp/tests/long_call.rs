@@ -139,7 +139,7 @@ impl Call {
                 if duologue_rtp::packet::is_rtcp(&datagram) {
                     peer.handle_rtcp(now, &mut datagram).unwrap();
                 } else {
-                    let packet = peer.handle_rtp(now, at, false, &mut datagram).unwrap();
+                    let packet = peer.handle_rtp(now, at, None, &mut datagram).unwrap();
                     self.received[1 - who] += 1;
                     if packet.section == AUDIO && who == 0 {
                         assert!(

@@ -59,7 +59,7 @@ impl Arrivals {
     pub fn new(now: Instant) -> Self {
         Self {
             epoch: now,
-            window: Window::new(),
+            window: Window::new(MOST),
             highest: None,
             timer: FeedbackTimer::new(now),
             count: 0,
@@ -141,5 +141,7 @@ impl Iterator for PendingArrivals<'_> {
 }
 
 const CYCLE: u64 = 1 << 16;
+/// Numbers that are kept, arrived or not.
+const MOST: usize = 8192;
 /// How long packets are kept once they were reported. Until then what was missing among them may still come.
 const KEPT: Duration = Duration::from_millis(500);

@@ -1,44 +1,29 @@
 //! The sender's record of what left, and what feedback tells of it.
 
+use super::clock::{PeerClock, Reading};
+use super::ecn::Ecn;
+use super::record::{MOST, News, Record};
+use super::sent_by_source::SentBySource;
+use crate::rtcp::CongestionControlFeedback;
 use crate::{ExtendedSequence, SequenceNumber, Ssrc};
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// The packets that left with a transport-wide sequence number, until feedback has told what became of them.
+/// The packets that left, until feedback has told what became of them. Transport-wide feedback knows them by the number that
+/// the transport gives to each, congestion control feedback ([RFC 8888](https://www.rfc-editor.org/rfc/rfc8888)) by source and
+/// sequence number.
 #[derive(Debug)]
 // What every sent packet touches comes first.
 #[repr(C)]
 pub struct History {
-    packets: VecDeque<Sent>,
-    /// The number of the first in `packets`.
-    first: u64,
-    /// When the first packet of all left: times are counted from it.
-    epoch: Option<Instant>,
-    /// When the oldest are next looked at, in the same nanoseconds: they lie far back in memory.
-    sweep: u64,
-    stats: HistoryStats,
-    /// The peer's clock, by its latest time told, and when that came.
-    clock: Option<(u64, Instant)>,
+    record: Record,
+    sources: SentBySource,
+    /// By which arrivals are told.
+    clock: PeerClock,
+    /// Whether any feedback came that knows packets by their sources.
+    by_source: bool,
 }
 
-/// Small, as a server keeps a thousand of them for each stream.
-#[derive(Debug)]
-struct Sent {
-    /// Nanoseconds since the epoch.
-    at: u64,
-    ssrc: Ssrc,
-    bytes: u16,
-    state: State,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    InFlight,
-    Lost,
-    Received,
-}
-
-/// What feedback says of one packet.
+/// What transport-wide feedback says of one packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
     /// It has not arrived so far.
@@ -52,7 +37,7 @@ pub enum Told {
 /// What became of one packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
-    /// Its number, without wrap.
+    /// Its number in the order of all that left, without wrap.
     pub sequence: u64,
     /// When it left.
     pub sent: Instant,
@@ -76,6 +61,8 @@ pub enum Fate {
         arrival: Option<Duration>,
         /// Whether it was told as lost before.
         after_loss: bool,
+        /// The mark that it arrived with; transport-wide feedback tells none.
+        ecn: Option<Ecn>,
     },
 }
 
@@ -93,9 +80,11 @@ pub struct HistoryStats {
     pub forgotten: u64,
     /// Bytes of packets in flight.
     pub bytes_in_flight: u64,
+    /// Packets told as having met congestion ([`Ecn::Ce`]).
+    pub congestion_marks: u64,
     /// Statuses of packets that were forgotten, or received before.
     pub late_statuses: u64,
-    /// Feedback on packets that were never sent. All it says from there on is ignored.
+    /// Feedback on packets that were never sent. All it says from there on of their transport, or of their source, is ignored.
     pub never_sent: u64,
     /// Feedback whose times do not fit those told before. It is taken without them.
     pub clock_jumps: u64,
@@ -103,156 +92,132 @@ pub struct HistoryStats {
 
 impl Default for History {
     fn default() -> Self {
-        // The second cycle, so that a number below the first is taken for one.
-        let stats = HistoryStats::default();
-        Self { packets: VecDeque::new(), first: CYCLE, epoch: None, clock: None, sweep: 0, stats }
+        Self {
+            record: Record::new(),
+            sources: SentBySource::new(),
+            clock: PeerClock::new(TRANSPORT_RATE),
+            by_source: false,
+        }
     }
 }
 
 impl History {
-    /// The number that the next packet is to carry.
+    /// The number that the next packet is to carry, if packets carry any.
     #[must_use]
     pub fn next_sequence(&self) -> SequenceNumber {
-        ExtendedSequence(self.end()).wire()
+        ExtendedSequence(self.record.end()).wire()
     }
 
     /// A packet of `bytes`, at most 65,535, leaves under [`next_sequence`](Self::next_sequence).
     pub fn sent(&mut self, now: Instant, bytes: u32, ssrc: Ssrc) {
-        let at = now.saturating_duration_since(*self.epoch.get_or_insert(now)).as_nanos();
-        let at = u64::try_from(at).unwrap_or(u64::MAX);
-        if self.packets.len() >= MOST {
-            self.forget();
-        }
-        if self.sweep <= at {
-            self.sweep = at.saturating_add(SWEEP);
-            while self.packets.front().is_some_and(|packet| at.saturating_sub(packet.at) > KEPT) {
-                self.forget();
-            }
-        }
-        let bytes = u16::try_from(bytes).unwrap_or(u16::MAX);
-        self.packets.push_back(Sent { at, ssrc, bytes, state: State::InFlight });
-        self.stats.sent = self.stats.sent.saturating_add(1);
-        self.stats.bytes_in_flight = self.stats.bytes_in_flight.saturating_add(u64::from(bytes));
+        self.record.push(now, bytes, ssrc);
     }
 
-    /// Takes feedback: what it says of each packet, in the order of their numbers. `outcome` is told of each packet once when
-    /// it is lost, and once when it is received.
+    /// The same of a packet that feedback tells of by its source and its sequence number there. If it carries
+    /// [`next_sequence`](Self::next_sequence) too, feedback of either kind is taken.
+    pub fn sent_by_source(&mut self, now: Instant, bytes: u32, ssrc: Ssrc, sequence: ExtendedSequence) {
+        let number = self.record.end();
+        let sweeps = self.record.push(now, bytes, ssrc);
+        let gone = self.record.first();
+        if let Some(source) = self.sources.source(ssrc) {
+            source.sent(sequence, number, gone);
+            if sweeps {
+                source.sweep(gone, number.saturating_add(1));
+            }
+        }
+    }
+
+    /// A source ends: what feedback still says of it is ignored.
+    pub fn forget_source(&mut self, ssrc: Ssrc) {
+        self.sources.forget(ssrc);
+    }
+
+    /// Takes transport-wide feedback: what it says of each packet, in the order of their numbers. `outcome` is told of each
+    /// packet once when it is lost, and once when it is received.
+    ///
+    /// Once congestion control feedback has come, the transport-wide kind only tells what was received: its times are those of
+    /// another clock, and what it misses may have been told the other way.
     pub fn feedback(
         &mut self,
         now: Instant,
         statuses: impl IntoIterator<Item = (SequenceNumber, Told)>,
         mut outcome: impl FnMut(Outcome),
     ) {
-        let mut clock = Clock::Unread;
+        let mut reading = Reading::Unread;
         for (wire, told) in statuses.into_iter().take(MOST_STATUSES) {
-            let latest = ExtendedSequence(self.end().saturating_sub(1));
+            let latest = ExtendedSequence(self.record.end().saturating_sub(1));
             let sequence = wire.extend(latest);
-            if sequence > latest || self.stats.sent == 0 {
-                self.stats.never_sent = self.stats.never_sent.saturating_add(1);
+            if sequence > latest || self.record.stats.sent == 0 {
+                self.record.count_never_sent();
                 break;
             }
-            let arrival = match told {
-                Told::ReceivedAt(time) => self.arrival(now, time, &mut clock),
-                Told::Missing | Told::Received => None,
+            let news = match told {
+                Told::Missing if self.by_source => continue,
+                Told::Missing => News::Missing,
+                Told::ReceivedAt(time) if !self.by_source => {
+                    News::Received { arrival: self.clock.read(now, time, &mut reading), ecn: None }
+                }
+                Told::Received | Told::ReceivedAt(_) => News::Received { arrival: None, ecn: None },
             };
-            let index = sequence.0.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
-            let packet = index.and_then(|index| self.packets.get_mut(index));
-            let Some(packet) = packet.filter(|packet| packet.state != State::Received) else {
-                self.stats.late_statuses = self.stats.late_statuses.saturating_add(1);
+            self.record.tell(now, sequence.0, None, news).into_iter().for_each(&mut outcome);
+        }
+        self.count_jump(reading);
+    }
+
+    /// Takes congestion control feedback. `outcome` is told of each packet once when it is lost, and once when it is received.
+    pub fn feedback_by_source(
+        &mut self,
+        now: Instant,
+        report: &CongestionControlFeedback<'_>,
+        mut outcome: impl FnMut(Outcome),
+    ) {
+        // Where nothing was agreed on that it could tell of, it changes nothing.
+        if !self.by_source && !self.sources.is_empty() {
+            self.by_source = true;
+            self.clock = PeerClock::new(NTP_RATE);
+        }
+        let mut reading = Reading::Unread;
+        let report_time = self.clock.read(now, report.report_timestamp.0, &mut reading);
+        self.count_jump(reading);
+        for stream in report.streams() {
+            let Some(source) = self.sources.get(stream.ssrc) else {
+                self.record.count_never_sent();
                 continue;
             };
-            let stats = &mut self.stats;
-            let fate = match (told, packet.state) {
-                (Told::Missing, State::InFlight) => {
-                    packet.state = State::Lost;
-                    stats.lost = stats.lost.saturating_add(1);
-                    stats.bytes_in_flight = stats.bytes_in_flight.saturating_sub(u64::from(packet.bytes));
-                    Fate::Lost
+            let (latest, end) = (source.latest(), self.record.end());
+            for (wire, metric) in stream.packets() {
+                let sequence = wire.extend(latest);
+                if sequence > latest {
+                    self.record.count_never_sent();
+                    break;
                 }
-                (Told::Missing, State::Lost | State::Received) => continue,
-                (Told::Received | Told::ReceivedAt(_), before) => {
-                    let after_loss = before == State::Lost;
-                    if after_loss {
-                        stats.lost = stats.lost.saturating_sub(1);
-                    } else {
-                        stats.bytes_in_flight = stats.bytes_in_flight.saturating_sub(u64::from(packet.bytes));
-                    }
-                    packet.state = State::Received;
-                    stats.received = stats.received.saturating_add(1);
-                    Fate::Received { arrival, after_loss }
-                }
-            };
-            let Sent { at, ssrc, bytes, .. } = *packet;
-            let sent = self.epoch.map_or(now, |epoch| epoch + Duration::from_nanos(at));
-            outcome(Outcome { sequence: sequence.0, sent, bytes: bytes.into(), ssrc, fate });
+                let news = metric.map_or(News::Missing, |metric| {
+                    // RFC 8888, Section 3.1: arrivals are told as offsets before the report's time.
+                    let before = metric.arrival.duration();
+                    let arrival = report_time.zip(before).and_then(|(time, before)| time.checked_sub(before));
+                    News::Received { arrival, ecn: Ecn::from_bits(metric.ecn) }
+                });
+                let number = source.number(sequence, end).unwrap_or(0);
+                let told = self.record.tell(now, number, Some(stream.ssrc), news);
+                told.into_iter().for_each(&mut outcome);
+            }
         }
     }
 
     /// What was sent and told.
     #[must_use]
     pub const fn stats(&self) -> HistoryStats {
-        self.stats
+        self.record.stats
     }
 
-    /// The peer's time without wrap. The first of a feedback decides whether its times can be true.
-    fn arrival(&mut self, now: Instant, time: u32, clock: &mut Clock) -> Option<Duration> {
-        let (latest, since) =
-            *self.clock.get_or_insert_with(|| (FIRST_TIME.saturating_add(u64::from(time)), now));
-        let wire = (latest & 0xffff_ffff) as u32;
-        let ahead = i64::from(time.wrapping_sub(wire).cast_signed());
-        let full = latest.saturating_add_signed(ahead);
-        if *clock == Clock::Unread {
-            let passed = now.saturating_duration_since(since).as_micros() / u128::from(UNIT);
-            let passed = i64::try_from(passed).unwrap_or(i64::MAX);
-            let plausible = ahead.abs_diff(passed) <= FURTHEST_OFF;
-            *clock = if plausible { Clock::Fits } else { Clock::Jumped };
-            if !plausible {
-                self.stats.clock_jumps = self.stats.clock_jumps.saturating_add(1);
-                // The next feedback is measured by this one.
-                self.clock = Some((full, now));
-            }
-        }
-        if *clock == Clock::Jumped {
-            return None;
-        }
-        if full > latest {
-            self.clock = Some((full, now));
-        }
-        Some(Duration::from_micros(full.checked_mul(UNIT)?))
-    }
-
-    fn end(&self) -> u64 {
-        self.first.saturating_add(self.packets.len() as u64)
-    }
-
-    fn forget(&mut self) {
-        let Some(packet) = self.packets.pop_front() else { return };
-        self.first = self.first.saturating_add(1);
-        if packet.state == State::InFlight {
-            self.stats.forgotten = self.stats.forgotten.saturating_add(1);
-            self.stats.bytes_in_flight = self.stats.bytes_in_flight.saturating_sub(u64::from(packet.bytes));
-        }
+    fn count_jump(&mut self, reading: Reading) {
+        let jumped = u64::from(reading == Reading::Jumped);
+        self.record.stats.clock_jumps = self.record.stats.clock_jumps.saturating_add(jumped);
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Clock {
-    Unread,
-    Fits,
-    Jumped,
-}
-
-const CYCLE: u64 = 1 << 16;
-/// The peer's time begins in its second cycle, so that there are times before the first.
-const FIRST_TIME: u64 = 1 << 32;
-/// Microseconds of a unit of the peer's time.
-const UNIT: u64 = 250;
-/// Packets that are kept, and for how long in nanoseconds: what is told later is of no use to anyone.
-const MOST: usize = 8192;
-const KEPT: u64 = 5_000_000_000;
-/// How often those that are older are dropped, in nanoseconds.
-const SWEEP: u64 = 100_000_000;
+/// Units in a second of the times that transport-wide feedback tells, and of those in congestion control feedback.
+const TRANSPORT_RATE: u32 = 4_000;
+const NTP_RATE: u32 = 65_536;
 /// As much as a report can say of what is kept. A short report may speak of 65,535 packets.
 const MOST_STATUSES: usize = 2 * MOST;
-/// How far the peer's clock may seem off, in units: 20 s.
-const FURTHEST_OFF: u64 = 80_000;

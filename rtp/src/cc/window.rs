@@ -10,6 +10,8 @@ pub(super) struct Window<T> {
     unreported: u64,
     /// Numbers below are gone. Until the first report some may come that are below the first to arrive.
     floor: u64,
+    /// How many numbers are kept, arrived or not.
+    most: usize,
 }
 
 /// What became of a number.
@@ -23,8 +25,8 @@ pub(super) enum Place<'w, T> {
 }
 
 impl<T: Copy> Window<T> {
-    pub(super) const fn new() -> Self {
-        Self { slots: VecDeque::new(), first: 0, unreported: 0, floor: 0 }
+    pub(super) const fn new(most: usize) -> Self {
+        Self { slots: VecDeque::new(), first: 0, unreported: 0, floor: 0, most }
     }
 
     /// The number after the highest that arrived.
@@ -45,7 +47,7 @@ impl<T: Copy> Window<T> {
             self.slots.push_front(None);
             self.first = self.first.saturating_sub(1);
         }
-        if number.saturating_sub(self.end()) >= MOST as u64 {
+        if number.saturating_sub(self.end()) >= self.most as u64 {
             // Whoever sends began anew: a report cannot reach across.
             self.slots.clear();
             (self.first, self.unreported, self.floor) = (number, number, number);
@@ -53,7 +55,7 @@ impl<T: Copy> Window<T> {
         while self.slots.len() <= self.index(number) {
             self.slots.push_back(None);
         }
-        while self.slots.len() > MOST {
+        while self.slots.len() > self.most {
             self.slots.pop_front();
             self.first = self.first.saturating_add(1);
             self.floor = self.first;
@@ -108,5 +110,3 @@ impl<T: Copy> Window<T> {
 
 /// How far below the first to arrive a number may be that was sent before it.
 const BEFORE_FIRST: u64 = 64;
-/// Numbers that are kept, arrived or not.
-const MOST: usize = 8192;

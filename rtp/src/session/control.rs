@@ -98,7 +98,12 @@ impl Session {
             }
             Packet::TransportFeedback(feedback) => {
                 // What becomes of each packet is for congestion control to use; the record counts it.
+                self.counters.transport_feedback.received += 1;
                 self.history.feedback(now, feedback.statuses().map(told), |_| {});
+            }
+            Packet::CongestionControlFeedback(report) => {
+                self.counters.congestion_control_feedback.received += 1;
+                self.history.feedback_by_source(now, report, |_| {});
             }
             // What estimates a rate is for congestion control, and the rest says nothing that is acted on.
             _ => {}

@@ -76,10 +76,16 @@ impl Session {
         asked || self.receivers.len() > 0 || self.has_sent
     }
 
+    /// When to tell when packets arrived, in either way.
+    pub(super) fn arrivals_due(&self) -> Option<Instant> {
+        let transport_wide = self.arrivals.as_ref().and_then(cc::Arrivals::deadline);
+        let by_source = self.arrivals_by_source.as_ref().and_then(|arrivals| arrivals.deadline());
+        transport_wide.into_iter().chain(by_source).min()
+    }
+
     /// Appends an RTCP datagram, when it is time for one.
     pub(super) fn write_control(&mut self, now: Instant, out: &mut Vec<u8>) -> Option<usize> {
-        let arrivals_due = self.arrivals.as_ref().and_then(cc::Arrivals::deadline);
-        self.pending.arrivals |= arrivals_due.is_some_and(|due| due <= now);
+        self.pending.arrivals |= self.arrivals_due().is_some_and(|due| due <= now);
         if self.pending.has_feedback() && !self.pending.asked {
             self.pending.asked = true;
             let random = self.random.next_u32();

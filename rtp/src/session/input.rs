@@ -8,6 +8,8 @@
 use super::Session;
 use super::demux::{self, Demux, Names, Route};
 use super::is_of_media;
+use super::sections::payload_bit;
+use crate::cc::{self, Ecn, SourceArrival};
 use crate::codec::Codec;
 use crate::event::{Discard, Event};
 use crate::extension::{Kind, Set};
@@ -18,7 +20,7 @@ use crate::stream::jitter::{Incoming, JitterBuffer};
 use crate::stream::reception::Received;
 use crate::stream::recv::{First, ReceiveStream};
 use crate::stream::{Packet, ReceiverId, SectionId};
-use crate::{ExtendedSequence, SequenceNumber, cc, srtp};
+use crate::{ExtendedSequence, SequenceNumber, srtp};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -44,7 +46,7 @@ struct Content<'d> {
 
 impl Session {
     /// Takes an RTP packet of the peer's. It is decrypted in place, and handed out borrowed from the datagram. `arrival` is
-    /// when the network delivered it; `congested` whether it was marked as having met congestion.
+    /// when the network delivered it; `ecn` the mark that it arrived with, where there is one and it is known.
     ///
     /// # Errors
     /// The packet was of no use, for the reason given and counted.
@@ -52,12 +54,12 @@ impl Session {
         &mut self,
         now: Instant,
         arrival: Instant,
-        congested: bool,
+        ecn: Option<Ecn>,
         datagram: &'d mut [u8],
     ) -> Result<Packet<'d>, Discard> {
         let now = self.wake(now);
         // What the network says of the future is wrong.
-        match self.receive(now, arrival.min(now), congested, datagram) {
+        match self.receive(now, arrival.min(now), ecn, datagram) {
             Ok(packet) => Ok(packet),
             Err(reason) => self.refuse(reason),
         }
@@ -67,7 +69,7 @@ impl Session {
         &mut self,
         now: Instant,
         arrival: Instant,
-        congested: bool,
+        ecn: Option<Ecn>,
         datagram: &'d mut [u8],
     ) -> Result<Packet<'d>, Discard> {
         let keys = self.keys.as_mut().ok_or(Discard::NoKeys)?;
@@ -81,20 +83,30 @@ impl Session {
         let bytes = datagram.get(..opened.len).ok_or(Discard::Srtp(srtp::Discard::Truncated))?;
         let packet = packet::Packet::parse(bytes).map_err(Discard::Packet)?;
         let clear = Clear { packet, header, index: opened.index, arrival, len: bytes.len(), wire_len };
-        self.note_arrival(&clear);
+        self.note_arrival(&clear, ecn);
         let (key, repair) = self.find(&clear)?;
-        if congested && let Some(stream) = self.receivers.get_mut(key) {
+        if ecn == Some(Ecn::Ce)
+            && let Some(stream) = self.receivers.get_mut(key)
+        {
             stream.counters.ecn_ce += 1;
         }
         if repair { self.repaired(now, key, &clear) } else { self.media(now, key, &clear) }
     }
 
     /// Notes when a packet came, for the sender's congestion control.
-    fn note_arrival(&mut self, clear: &Clear<'_>) {
+    fn note_arrival(&mut self, clear: &Clear<'_>, ecn: Option<Ecn>) {
+        let Header { ssrc, payload_type, .. } = clear.header;
+        // RFC 8888, Section 6: of two ways that do the same, one is to be used.
+        if self.told_by_source & payload_bit(payload_type) != 0 {
+            if let Some(arrivals) = &mut self.arrivals_by_source {
+                arrivals.received(ssrc, clear.index, SourceArrival { at: clear.arrival, ecn });
+            }
+            return;
+        }
         let number = clear.packet.extensions().value(&self.demux.ids, Kind::TransportSequence);
         let Some([high, low, ..]) = number else { return };
         let epoch = self.epoch.0;
-        self.arrivals_of = clear.header.ssrc;
+        self.arrivals_of = ssrc;
         let arrivals = self.arrivals.get_or_insert_with(|| cc::Arrivals::new(epoch));
         arrivals.received(SequenceNumber(u16::from_be_bytes([*high, *low])), clear.arrival);
     }

@@ -78,6 +78,9 @@ pub struct Session {
     arrivals: Option<cc::Arrivals>,
     /// Whose was the last of them.
     arrivals_of: Ssrc,
+    /// The payload types whose arrivals are told by source, one bit for each.
+    told_by_source: u128,
+    arrivals_by_source: Option<Box<cc::ArrivalsBySource>>,
     schedule: Schedule,
     pending: feedback::Pending,
     reference_times: reference_times::ReferenceTimes,
@@ -107,9 +110,18 @@ struct Keys {
 struct Counters {
     rtcp_sent: u64,
     rtcp_received: u64,
+    transport_feedback: Exchanged,
+    congestion_control_feedback: Exchanged,
     dropped_frames: u64,
     dropped_repairs: u64,
     discards: [u64; Discard::COUNT],
+}
+
+/// Of one kind of packets.
+#[derive(Debug, Clone, Copy, Default)]
+struct Exchanged {
+    sent: u64,
+    received: u64,
 }
 
 /// The first RTCP compound's size, about: a report, a block, the name.
@@ -149,6 +161,8 @@ impl Session {
             history: cc::History::default(),
             arrivals: None,
             arrivals_of: Ssrc(0),
+            told_by_source: 0,
+            arrivals_by_source: None,
             pending: feedback::Pending::default(),
             reference_times: reference_times::ReferenceTimes::default(),
             streams_due: None,
@@ -229,8 +243,7 @@ impl Session {
     fn deadline(&self) -> Option<Instant> {
         self.keys.as_ref()?;
         let scheduled = Some(self.schedule.next()).filter(|_| !self.pending.scheduled && self.speaks());
-        let arrivals =
-            self.arrivals.as_ref().and_then(cc::Arrivals::deadline).filter(|_| !self.pending.arrivals);
+        let arrivals = self.arrivals_due().filter(|_| !self.pending.arrivals);
         let due = [self.streams_due, scheduled, arrivals, self.idle_due, self.demands_due];
         due.into_iter().flatten().min()
     }
@@ -246,8 +259,7 @@ impl Session {
         if self.idle_due.is_some_and(|due| due <= now) {
             self.end_idle(now);
         }
-        let arrivals_due = self.arrivals.as_ref().and_then(cc::Arrivals::deadline);
-        self.pending.arrivals |= arrivals_due.is_some_and(|due| due <= now);
+        self.pending.arrivals |= self.arrivals_due().is_some_and(|due| due <= now);
         self.pending.scheduled |= self.schedule.next() <= now;
     }
 

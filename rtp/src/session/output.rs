@@ -293,8 +293,14 @@ impl Session {
             out.truncate(start);
             return Written::Refused;
         }
-        if before.is_none() && stream.ids.id(Kind::TransportSequence).is_some() {
-            history.sent(now, u32::try_from(len).unwrap_or(u32::MAX), header.ssrc);
+        if before.is_none() {
+            let bytes = u32::try_from(len).unwrap_or(u32::MAX);
+            let feedback = format.or(stream.format).map(|format| format.feedback);
+            if feedback.is_some_and(|feedback| feedback.congestion_control) {
+                history.sent_by_source(now, bytes, header.ssrc, index);
+            } else if stream.ids.id(Kind::TransportSequence).is_some() {
+                history.sent(now, bytes, header.ssrc);
+            }
         }
         Written::Sent(len, own)
     }

@@ -127,8 +127,18 @@ impl Session {
         if !std::mem::take(&mut self.pending.arrivals) {
             return;
         }
+        let ntp = self.ntp(now);
+        let Self { arrivals, arrivals_by_source, counters, .. } = self;
+        if let Some(arrivals) = arrivals_by_source
+            && is_due(arrivals.deadline(), now)
+        {
+            let written = compound.packet(|out, room| arrivals.write(out, now, ntp, reporter, room));
+            counters.congestion_control_feedback.sent += u64::from(written.is_some());
+        }
         let media = self.arrivals_of;
-        let Some(arrivals) = &mut self.arrivals else { return };
+        let Some(arrivals) = arrivals.as_mut().filter(|arrivals| is_due(arrivals.deadline(), now)) else {
+            return;
+        };
         let Some(report) = arrivals.pending() else { return };
         let feedback_count = report.feedback_count;
         let header = TransportFeedbackHeader { sender: reporter, media, feedback_count };
@@ -136,7 +146,12 @@ impl Session {
         let written =
             compound.packet(|out, room| TransportFeedback::write(out, header, report.base, times, room));
         if let Some(Some(reported)) = written {
+            counters.transport_feedback.sent += 1;
             arrivals.reported(now, reported.next);
         }
     }
+}
+
+fn is_due(deadline: Option<Instant>, now: Instant) -> bool {
+    deadline.is_some_and(|due| due <= now)
 }

@@ -9,7 +9,7 @@ use crate::slab::Key;
 use crate::stream::jitter::{JitterBuffer, JitterConfig};
 use crate::stream::send::{Beginning, SendStream};
 use crate::stream::{ReceiverId, SectionId, SenderId};
-use crate::{PayloadType, Ssrc};
+use crate::{PayloadType, Ssrc, cc};
 use rand_core::Rng;
 use std::sync::Arc;
 use std::time::Instant;
@@ -85,7 +85,7 @@ impl Session {
             }
         }
         self.sections.insert(id, SectionState { section, ids, frames });
-        self.merge_ids();
+        self.merge_sections(now);
     }
 
     /// The source of a stream's retransmissions is known.
@@ -106,7 +106,7 @@ impl Session {
     pub fn remove_section(&mut self, now: Instant, id: SectionId) {
         self.wake(now);
         self.sections.remove(&id);
-        self.merge_ids();
+        self.merge_sections(now);
         let receivers = self.receivers.iter().filter(|stream| stream.section == id);
         let receivers: Vec<ReceiverId> = receivers.map(|stream| stream.id).collect();
         for receiver in receivers {
@@ -162,6 +162,7 @@ impl Session {
         let Some(stream) = self.senders.remove(Key(sender.0)) else { return };
         for ssrc in [stream.ssrc, stream.repair_ssrc] {
             self.ours.remove(&ssrc);
+            self.history.forget_source(ssrc);
         }
         self.queue.retain(|(key, _)| key.0 != sender.0);
         self.has_sent = self.senders.iter().any(|stream| stream.counters.last_packet.is_some());
@@ -197,8 +198,10 @@ impl Session {
         (media, draw(Some(media)))
     }
 
-    fn merge_ids(&mut self) {
+    /// Puts together what is agreed on for all sections.
+    fn merge_sections(&mut self, now: Instant) {
         let mut merged = Ids::default();
+        let mut told_by_source = 0;
         for state in self.sections.values() {
             for (kind, id) in state.section.extensions.iter() {
                 // They should be the same in all sections. Where not, the first counts until the section is known.
@@ -206,8 +209,22 @@ impl Session {
                     merged.set(kind, id);
                 }
             }
+            // RFC 8888, Section 6: in a bundle it holds for a payload type, and for that of its retransmissions.
+            let formats = state.section.receive.iter().filter(|format| format.feedback.congestion_control);
+            let types = formats.flat_map(|format| [Some(format.payload_type), format.repair]);
+            told_by_source |= types.flatten().map(payload_bit).fold(0, |all, bit| all | bit);
         }
         self.demux.ids = Arc::new(merged);
+        // What was not told yet may be what is not to be told any more.
+        if self.told_by_source & !told_by_source != 0 {
+            self.arrivals_by_source = None;
+        }
+        self.told_by_source = told_by_source;
+        if told_by_source != 0 && self.arrivals_by_source.is_none() {
+            let mut hash = [0; 16];
+            self.random.fill_bytes(&mut hash);
+            self.arrivals_by_source = Some(Box::new(cc::ArrivalsBySource::new(now, hash)));
+        }
     }
 
     pub(super) fn end_receiver(&mut self, receiver: ReceiverId) {
@@ -216,6 +233,9 @@ impl Session {
             let of_it = matches!(self.demux.route(ssrc), Some(Route::Media(key) | Route::Repair(key)) if key.0 == receiver.0);
             if of_it {
                 self.demux.remove(ssrc);
+                if let Some(arrivals) = &mut self.arrivals_by_source {
+                    arrivals.forget(ssrc);
+                }
             }
         }
         self.tell(Event::ReceiverEnded { receiver, section: stream.section });
@@ -232,6 +252,11 @@ impl Session {
         }
         self.idle_due = self.receivers.iter().map(|stream| stream.last_arrival + timeout).min();
     }
+}
+
+/// The bit of a payload type in a set of all 128.
+pub(super) fn payload_bit(payload_type: PayloadType) -> u128 {
+    1 << (payload_type.get() & 127)
 }
 
 /// The most goodbyes that wait to be said.

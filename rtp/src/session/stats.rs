@@ -1,6 +1,7 @@
 //! Counters and gauges, of the session and of each stream.
 
 use super::Session;
+use crate::cc::HistoryStats;
 use crate::codec::Codec;
 use crate::event::Discard;
 use crate::rtcp::NtpTime;
@@ -27,6 +28,16 @@ pub struct Stats {
     pub queued_packets: usize,
     /// The round trip that RTCP, or ICE, has measured.
     pub round_trip: Option<Duration>,
+    /// What the peer's feedback on arrivals tells of what was sent, where such was agreed on.
+    pub told: HistoryStats,
+    /// Transport-wide feedback packets written.
+    pub transport_feedback_sent: u64,
+    /// Transport-wide feedback packets taken.
+    pub transport_feedback_received: u64,
+    /// Congestion control feedback packets ([RFC 8888](https://www.rfc-editor.org/rfc/rfc8888)) written.
+    pub congestion_control_feedback_sent: u64,
+    /// Congestion control feedback packets taken.
+    pub congestion_control_feedback_received: u64,
     discards: [u64; Discard::COUNT],
 }
 
@@ -163,14 +174,20 @@ impl Session {
     /// The counters and gauges.
     #[must_use]
     pub fn stats(&self) -> Stats {
+        let counters = self.counters;
         Stats {
-            rtcp_sent: self.counters.rtcp_sent,
-            rtcp_received: self.counters.rtcp_received,
-            dropped_frames: self.counters.dropped_frames,
-            dropped_repairs: self.counters.dropped_repairs,
+            rtcp_sent: counters.rtcp_sent,
+            rtcp_received: counters.rtcp_received,
+            dropped_frames: counters.dropped_frames,
+            dropped_repairs: counters.dropped_repairs,
             queued_packets: self.queue.len() + self.repairs.len(),
             round_trip: self.round_trip(),
-            discards: self.counters.discards,
+            told: self.history.stats(),
+            transport_feedback_sent: counters.transport_feedback.sent,
+            transport_feedback_received: counters.transport_feedback.received,
+            congestion_control_feedback_sent: counters.congestion_control_feedback.sent,
+            congestion_control_feedback_received: counters.congestion_control_feedback.received,
+            discards: counters.discards,
         }
     }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use duologue_netsim::Network;
 use duologue_rtp::srtp::RUST_CRYPTO;
 use duologue_rtp::stream::{Frame, JitterConfig, OutgoingFrame, OutgoingPacket, ReceiverId, SenderId};
-use duologue_rtp::{Config, Discard, Event, PayloadType, SendError, SenderInit, Session};
+use duologue_rtp::{Config, Discard, Ecn, Event, PayloadType, SendError, SenderInit, Session};
 use proptest::prelude::*;
 
 use crate::support::*;
@@ -301,7 +301,7 @@ impl World {
         if (192..224).contains(&datagram[1]) {
             let _ = session.handle_rtcp(self.now, &mut datagram);
         } else {
-            let _ = session.handle_rtp(self.now, self.now, false, &mut datagram);
+            let _ = session.handle_rtp(self.now, self.now, None, &mut datagram);
         }
     }
 
@@ -319,7 +319,7 @@ impl World {
         let streams = told(session);
         let (mut first, mut second) = (datagram.clone(), datagram);
         let reasons = [
-            session.handle_rtp(self.now, self.now, true, &mut first).unwrap_err(),
+            session.handle_rtp(self.now, self.now, Some(Ecn::Ce), &mut first).unwrap_err(),
             session.handle_rtcp(self.now, &mut second).unwrap_err(),
         ];
         assert!(

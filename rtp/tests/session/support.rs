@@ -77,7 +77,7 @@ impl Peer {
         let result = if datagram.get(1).is_some_and(|kind| (192..224).contains(kind)) {
             self.session.handle_rtcp(now, datagram)
         } else {
-            self.session.handle_rtp(now, now, false, datagram).map(|packet| {
+            self.session.handle_rtp(now, now, None, datagram).map(|packet| {
                 self.packets.push(Got {
                     receiver: packet.receiver,
                     section: packet.section,
