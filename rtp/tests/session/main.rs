@@ -7,6 +7,7 @@
 )]
 //! Two sessions, directly connected over a simulated network.
 
+mod arrivals;
 mod contract;
 mod hostile;
 mod key_frames;
