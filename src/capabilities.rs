@@ -85,13 +85,15 @@ fn codec(
     parameters: &str,
     feedback: &[Feedback],
 ) -> Option<CodecCapability> {
+    // RFC 8888, Section 6: congestion control feedback is for all payload types.
+    let feedback = feedback.iter().cloned().chain([Feedback::AckCcfb]).collect();
     let codec = Codec {
         payload_type: PayloadType::new(number)?,
         name: name.into(),
         clock_rate,
         channels,
         parameters: FormatParameters::new(parameters),
-        feedback: feedback.to_vec(),
+        feedback,
     };
     Some(CodecCapability { codec, direction: Direction::SendRecv })
 }

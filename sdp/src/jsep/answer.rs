@@ -8,7 +8,7 @@ use super::simulcast;
 use super::sources;
 use super::transceiver::Transceiver;
 use super::write::{self, MediaLines, TransportLines, Writer};
-use crate::{Attribute, Media, SessionDescription, Setup, Text};
+use crate::{Attribute, ExtensionUri, Feedback, Media, SessionDescription, Setup, Text};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The answer to `offer`, which made `session`: as many sections, those that are not used rejected.
@@ -97,8 +97,14 @@ fn lines(
     if common.is_empty() {
         return None;
     }
-    let codecs: Vec<_> = common.into_iter().map(|common| common.theirs).collect();
+    let mut codecs: Vec<_> = common.into_iter().map(|common| common.theirs).collect();
     let mut numbers = session.numbers.clone();
+    let mut extensions = codecs::common_extensions(capabilities, media, &mut numbers);
+    // RFC 8888, Section 6: of several kinds of feedback that do the same, an answer should have one.
+    if codecs.iter().any(|codec| codec.feedback.contains(&Feedback::AckCcfb)) {
+        codecs.iter_mut().for_each(|codec| codec.feedback.retain(|one| *one != Feedback::TransportCc));
+        extensions.retain(|one| one.uri != ExtensionUri::TransportWideCc);
+    }
     let tagged = bundle::transport_section(offer, media);
     let has = |attribute: &Attribute| {
         media.has(attribute) || tagged.has(attribute) || offer.attributes.contains(attribute)
@@ -108,7 +114,7 @@ fn lines(
     Some(MediaLines {
         direction,
         streams: streams(one),
-        extensions: codecs::common_extensions(capabilities, media, &mut numbers),
+        extensions,
         sources: sources::lines(one, direction, &codecs, &encodings, writer.cname),
         encodings,
         codecs,

@@ -3,8 +3,8 @@
 use super::config::{Config, IceCredentials, LocalTransport};
 use super::negotiator::number;
 use crate::{
-    Attribute, Codec, Connection, Direction, Extmap, Fmtp, Media, MediaKind, Msid, Origin, RtcpFb, Rtpmap,
-    SessionDescription, Setup, Text,
+    Attribute, Codec, Connection, Direction, Extmap, Feedback, Fmtp, Media, MediaKind, Msid, Origin, RtcpFb,
+    Rtpmap, SessionDescription, Setup, Text,
 };
 
 /// What a description's text is made from.
@@ -120,9 +120,13 @@ pub(crate) fn media(media: &mut Media, lines: MediaLines) {
     attributes.extend(lines.rtcp);
     attributes.extend(lines.extensions.into_iter().map(Attribute::Extmap));
     media.formats = lines.codecs.iter().map(|codec| codec.payload_type.to_string().into()).collect();
+    // RFC 8888, Section 6: it must be for all payload types.
+    let for_all = lines.codecs.iter().any(|codec| codec.feedback.contains(&Feedback::AckCcfb));
     for codec in lines.codecs {
         attributes.extend(codec_lines(codec));
     }
+    let for_all = for_all.then_some(RtcpFb { payload_type: None, feedback: Feedback::AckCcfb });
+    attributes.extend(for_all.map(Attribute::RtcpFb));
     attributes.extend(lines.encodings);
     attributes.extend(lines.sources);
 }
@@ -132,8 +136,9 @@ fn codec_lines(codec: Codec) -> impl Iterator<Item = Attribute> {
     let channels = (channels > 1).then_some(channels);
     let rtpmap = Attribute::Rtpmap(Rtpmap { payload_type, name, clock_rate, channels });
     let fmtp = (!parameters.is_empty()).then_some(Attribute::Fmtp(Fmtp { payload_type, parameters }));
-    let feedback = feedback.into_iter();
     let feedback = feedback
+        .into_iter()
+        .filter(|feedback| *feedback != Feedback::AckCcfb)
         .map(move |feedback| Attribute::RtcpFb(RtcpFb { payload_type: Some(payload_type), feedback }));
     std::iter::once(rtpmap).chain(feedback).chain(fmtp)
 }
