@@ -6,13 +6,25 @@ use duologue::{PeerConnection, TrackKind, Transceiver};
 use serde_json::{Value, json};
 use std::time::Instant;
 
-/// What `GET /stats` answers: the entries, and what was lost and delayed on purpose.
+/// What `GET /stats` answers: the entries, what feedback tells of arrivals, and what was lost and delayed on purpose.
 pub(crate) fn tell(now: Instant, peer: &Peer) -> Value {
     let connection = &peer.connection;
     let entries = inbound(now, connection).chain(outbound(connection)).chain(remote(now, connection));
     let ways = [("inwards", peer.network.inwards.counts()), ("outwards", peer.network.outwards.counts())];
     let network = ways.map(|(name, (passed, lost))| (name, json!({ "passed": passed, "lost": lost })));
+    let rtp = connection.stats().rtp;
     json!({
+        "feedback": {
+            "sent": rtp.told.sent,
+            "received": rtp.told.received,
+            "lost": rtp.told.lost,
+            "neverSent": rtp.told.never_sent,
+            "bytesInFlight": rtp.told.bytes_in_flight,
+            "transportFeedbackSent": rtp.transport_feedback_sent,
+            "transportFeedbackReceived": rtp.transport_feedback_received,
+            "ccfbMessagesSent": rtp.congestion_control_feedback_sent,
+            "ccfbMessagesReceived": rtp.congestion_control_feedback_received,
+        },
         "entries": entries.chain(transport(connection)).collect::<Vec<_>>(),
         "network": network.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
     })
