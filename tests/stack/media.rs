@@ -101,7 +101,7 @@ fn audio_packets_arrive_with_their_payload_untouched_and_a_source_of_the_senders
 #[test]
 fn video_frames_come_out_whole_and_in_order_at_ten_percent_loss() {
     let link = Link { delay: Duration::from_millis(20), loss: Loss::Random(0.1), ..Link::default() };
-    let (mut call, id) = sending(&Setup { link, ..Setup::new(2) }, TrackKind::Video);
+    let (mut call, id) = sending(&Setup { link, ..Setup::new(6) }, TrackKind::Video);
     let theirs = call.peer(BOB).connection.transceivers().next().unwrap().id();
     call.peer(BOB).connection.set_frames(theirs, Some(JitterConfig::default()));
     send_video(&mut call, ALICE, id, 0..300);
