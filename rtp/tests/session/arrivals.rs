@@ -27,7 +27,7 @@ struct Heard {
 type Told = (u32, u16, Vec<Option<Heard>>);
 
 /// With the feedback of RFC 8888 for all that is received and sent.
-fn by_source(mut section: Section) -> Section {
+pub(crate) fn by_source(mut section: Section) -> Section {
     for format in section.receive.iter_mut().chain(&mut section.send) {
         format.feedback.congestion_control = true;
     }

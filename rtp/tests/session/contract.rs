@@ -10,6 +10,7 @@ use duologue_rtp::stream::{Frame, JitterConfig, OutgoingFrame, OutgoingPacket, R
 use duologue_rtp::{Config, Discard, Ecn, Event, PayloadType, SendError, SenderInit, Session};
 use proptest::prelude::*;
 
+use crate::arrivals::by_source;
 use crate::support::*;
 
 #[derive(Debug, Clone)]
@@ -107,7 +108,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (side.clone(), any::<bool>()).prop_map(|(side, audio)| Op::AddSender { side, audio }),
         1 => (side.clone(), pick.clone()).prop_map(|(side, sender)| Op::RemoveSender { side, sender }),
         1 => (side.clone(), pick, any::<bool>()).prop_map(|(side, sender, active)| Op::Pause { side, sender, active }),
-        1 => (side.clone(), any::<bool>(), 0..4u8).prop_map(|(side, audio, kind)| Op::Section { side, audio, kind }),
+        1 => (side.clone(), any::<bool>(), 0..6u8).prop_map(|(side, audio, kind)| Op::Section { side, audio, kind }),
         1 => (side.clone(), any::<bool>()).prop_map(|(side, on)| Op::Frames { side, on }),
         1 => side.clone().prop_map(|side| Op::Request { side }),
         30 => (side.clone(), prop_oneof![3 => Just(0), 1 => 0..40usize]).prop_map(|(side, index)| Op::Deliver { side, index }),
@@ -152,7 +153,7 @@ impl World {
         let mut peers = peers(start, &Arc::new(config), NTP);
         let mut senders = [Vec::new(), Vec::new()];
         for (peer, senders) in peers.iter_mut().zip(&mut senders) {
-            for (id, section, payload_type) in [(VIDEO, video(), VP8), (AUDIO, audio(), OPUS)] {
+            for (id, section, payload_type) in [(VIDEO, by_source(video()), VP8), (AUDIO, audio(), OPUS)] {
                 peer.session.set_section(start, id, section);
                 peer.session.set_frames(id, Some(JitterConfig::default()));
                 senders.push((peer.session.add_sender(start, id, SenderInit::default()), payload_type));
@@ -202,6 +203,7 @@ impl World {
                     0 => section.receive.clear(),
                     1 => section.send.clear(),
                     2 => section.reduced_size = false,
+                    3 | 4 => section = by_source(section),
                     _ => {}
                 }
                 self.peers[side].session.set_section(now, id, section);
@@ -374,6 +376,9 @@ impl World {
             }
             let stats = self.peers[side].session.stats();
             assert!(stats.queued_packets <= MOST_QUEUED + 2_048);
+            let told = stats.told;
+            assert!(told.received + told.lost + told.forgotten <= told.sent, "{told:?}");
+            assert!(told.bytes_in_flight <= 8_192 * 1_328, "{told:?}");
             assert!(self.peers[side].session.receivers().count() <= MOST_RECEIVERS);
         }
     }
