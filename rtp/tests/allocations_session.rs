@@ -38,12 +38,16 @@ struct Work {
 }
 
 impl Work {
-    fn new(frames: bool) -> Self {
+    fn new(frames: bool, by_source: bool) -> Self {
         let network = Network::new(0);
         let now = network.now();
         let mut peers = pair(&network);
+        let mut section = video();
+        for format in section.receive.iter_mut().chain(&mut section.send) {
+            format.feedback.congestion_control = by_source;
+        }
         for peer in &mut peers {
-            peer.session.set_section(now, VIDEO, video());
+            peer.session.set_section(now, VIDEO, section.clone());
             peer.session.set_frames(VIDEO, frames.then(JitterConfig::default));
         }
         let sender = peers[0].session.add_sender(now, VIDEO, Default::default());
@@ -131,14 +135,24 @@ fn main() {
 
 // The counter is one for the process, so there is one test.
 fn steady_state_allocates_nothing_per_packet() {
-    for (whole, frames) in [(false, false), (false, true), (true, true)] {
-        let mut work = Work::new(frames);
+    for (whole, frames, by_source) in [
+        (false, false, false),
+        (false, true, false),
+        (true, true, false),
+        (false, false, true),
+        (true, true, true),
+    ] {
+        let mut work = Work::new(frames, by_source);
         work.allocations(600, whole);
         let (packets, lost) = (work.packets, work.lost);
         let allocations = work.allocations(600, whole);
         let (packets, lost) = (work.packets - packets, work.lost - lost);
         let repaired = work.peers[1].receiver(VIDEO).repaired_packets;
-        println!("whole {whole}, frames {frames}: {allocations} allocations, {packets} packets, {lost} lost");
+        let told = work.peers[0].session.stats().told;
+        assert!(told.received > 5000 && told.lost > 500 && told.never_sent == 0, "{told:?}");
+        println!(
+            "whole {whole}, frames {frames}, by source {by_source}: {allocations} allocations, {packets} packets, {lost} lost"
+        );
         assert!(packets > 3000 && lost > 250 && repaired > 250, "{packets} {lost} {repaired}");
         assert!(!frames || work.frames > 1000, "{}", work.frames);
         assert_eq!(allocations, 0);

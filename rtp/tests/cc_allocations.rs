@@ -2,7 +2,8 @@
 //! In steady state neither feedback nor a stream's own records allocate.
 
 use duologue_netsim::Network;
-use duologue_rtp::cc::{Arrivals, Fate, History, SourceArrival, SourceArrivals, Told};
+use duologue_rtp::cc::{Arrivals, ArrivalsBySource, Fate, History, SourceArrival, Told};
+use duologue_rtp::rtcp::{NtpTime, Packet, packets};
 use duologue_rtp::stream::cache::{Cache, CacheConfig};
 use duologue_rtp::stream::forward::Forwarder;
 use duologue_rtp::{ExtendedSequence, ExtendedTimestamp, SequenceNumber, Ssrc};
@@ -20,10 +21,12 @@ struct Work {
     forwarder: Forwarder<bool>,
     history: History,
     arrivals: Arrivals,
-    source: SourceArrivals,
+    by_source: (History, ArrivalsBySource),
+    report: Vec<u8>,
     resent: u64,
     forwarded: u64,
     received: u64,
+    received_by_source: u64,
 }
 
 impl Work {
@@ -36,10 +39,12 @@ impl Work {
             forwarder: Forwarder::new(90_000),
             history: History::default(),
             arrivals: Arrivals::new(now),
-            source: SourceArrivals::default(),
+            by_source: (History::default(), ArrivalsBySource::new(now, [0; 16])),
+            report: Vec::with_capacity(2048),
             resent: 0,
             forwarded: 0,
             received: 0,
+            received_by_source: 0,
         }
     }
 
@@ -66,7 +71,6 @@ impl Work {
             self.history.sent(now, 1200, Ssrc(1));
             if !self.next.is_multiple_of(10) {
                 self.arrivals.received(number, now);
-                self.source.received(sequence, SourceArrival { at: now, ecn: None });
             }
             if self.arrivals.deadline().is_some_and(|deadline| deadline <= now) {
                 let arrivals = self.arrivals.pending().unwrap().arrivals;
@@ -78,10 +82,30 @@ impl Work {
                     *received += u64::from(matches!(outcome.fate, Fate::Received { arrival: Some(_), .. }));
                 });
                 self.arrivals.reported(now, number.add(1));
-                let count = self.source.pending().map_or(0, |(_, packets)| packets.count());
-                let count = u16::try_from(count).unwrap();
-                self.source.reported(now, count);
             }
+            self.run_by_source(now);
+        }
+    }
+
+    /// The same packets from one source after the other, and each one's third number left out.
+    fn run_by_source(&mut self, now: Instant) {
+        let (history, arrivals) = &mut self.by_source;
+        let ssrc = Ssrc(u32::try_from(self.next % 3).unwrap());
+        let sequence = ExtendedSequence(self.next / 3 * 3 / 2);
+        history.sent_by_source(now, 1200, ssrc, sequence);
+        if !self.next.is_multiple_of(10) {
+            arrivals.received(ssrc, sequence, SourceArrival { at: now, ecn: None });
+        }
+        if arrivals.deadline().is_some_and(|deadline| deadline <= now) {
+            self.report.clear();
+            arrivals.write(&mut self.report, now, NtpTime(self.next << 32), Ssrc(9), 1200).unwrap();
+            let Ok(Packet::CongestionControlFeedback(report)) = packets(&self.report).next().unwrap() else {
+                unreachable!()
+            };
+            let received = &mut self.received_by_source;
+            history.feedback_by_source(now, &report, |outcome| {
+                *received += u64::from(matches!(outcome.fate, Fate::Received { .. }));
+            });
         }
     }
 }
@@ -94,12 +118,13 @@ fn main() {
 fn a_hundred_thousand_packets_allocate_nothing() {
     let mut work = Work::new();
     work.run(5_000);
-    let before = (work.resent, work.forwarded, work.received);
+    let before = (work.resent, work.forwarded, work.received, work.received_by_source);
     let region = Region::new(ALLOCATOR);
     work.run(100_000);
     let change = region.change();
     assert_eq!(work.resent - before.0, 100_000);
     assert_eq!(work.forwarded - before.1, 75_000);
     assert!(work.received - before.2 > 89_000);
+    assert!(work.received_by_source - before.3 > 89_000);
     assert_eq!((change.allocations, change.reallocations), (0, 0));
 }
