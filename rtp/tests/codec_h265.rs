@@ -152,6 +152,38 @@ fn payloads_are_read_as_the_rfc_says() {
     assert_eq!((description.layers.temporal, description.layers.spatial), (Some(1), Some(37)));
 }
 
+/// RFC 7798, Section 4.4.4: F and the type come from the content information, LayerId and TID from the payload's header. A
+/// single unit, an aggregation packet and fragments may be behind it, and behind extensions of 0 to 31 bytes.
+#[test]
+fn payloads_behind_content_information_are_read_as_without() {
+    let units = access_units().concat();
+    let (key, other) = (stream(&units[..8]), stream(&units[8..]));
+    for (frame, extensions) in [(key, &[][..]), (other, &[1, 2, 3]), (stream(&units), &[9; 31])] {
+        let plain = payloads(H265, &frame, 400);
+        let enclosed: Vec<_> = plain
+            .iter()
+            .map(|payload| {
+                // The header's F and type go to the information.
+                let size = u8::try_from(extensions.len()).unwrap();
+                let header = [payload[0] & 0x01 | 50 << 1, payload[1]];
+                let information = [payload[0] & 0xfe | size >> 4, size << 4 | 0x09];
+                [&header[..], &information, extensions, &payload[2..]].concat()
+            })
+            .collect();
+        assert!(put_together_alone(H265, &enclosed) == put_together_alone(H265, &plain));
+        for (enclosed, plain) in enclosed.iter().zip(&plain) {
+            assert_eq!(describe(H265, enclosed), describe(H265, plain));
+        }
+        let forms: Vec<_> = plain.iter().map(|payload| kind(payload)).collect();
+        assert!(forms.contains(&48) && forms.contains(&49), "{forms:?}");
+    }
+    let (frame, _) = put_together_alone(H265, &[[0x64, 0x2a, 0xa6, 0, 7]]).unwrap();
+    assert_eq!(frame, [0, 0, 0, 1, 0xa6, 0x2a, 7], "a single unit, with F");
+    // No sender may begin and end a unit in one fragment, but what one means that does is plain.
+    let (frame, description) = put_together_alone(H265, &[[0x62, 1, 0xd3, 0x80]]).unwrap();
+    assert_eq!((&frame[..], description.key_frame), (&[0, 0, 0, 1, 0x26, 1, 0x80][..], true));
+}
+
 #[test]
 fn what_cannot_be_used_is_discarded_with_its_reason() {
     let refused = |payloads: &[&[u8]]| put_together_alone(H265, payloads).unwrap_err();
@@ -159,7 +191,12 @@ fn what_cannot_be_used_is_discarded_with_its_reason() {
         assert_eq!(refused(&[cut]), PayloadDiscard::Truncated, "{cut:?}");
         assert_eq!(describe(H265, cut), Err(PayloadDiscard::Truncated), "{cut:?}");
     }
-    assert_eq!(refused(&[&[0x64, 1, 2, 3, 4]]), PayloadDiscard::Unsupported);
+    // Payload content information that is cut short, and within another.
+    for cut in [&[0x64, 1][..], &[0x64, 1, 0x26], &[0x64, 1, 0x26, 0x20, 9], &[0x64, 1, 0x62, 0]] {
+        assert_eq!(refused(&[cut]), PayloadDiscard::Truncated, "{cut:?}");
+        assert_eq!(describe(H265, cut), Err(PayloadDiscard::Truncated), "{cut:?}");
+    }
+    assert_eq!(refused(&[&[0x64, 1, 0x64, 0, 0x26, 0, 7]]), PayloadDiscard::Malformed);
     assert_eq!(refused(&[&[0x62, 1, 0x13, 1]]), PayloadDiscard::Orphan);
     // RFC 7798, Section 4.4.3: an FU is not empty, nor of another FU.
     assert_eq!(refused(&[&[0x62, 1, 0x93]]), PayloadDiscard::Truncated);

@@ -94,6 +94,10 @@ impl Format for H264 {
         Header((one.0 | other.0) & 0x80 | (one.0 & 0x60).max(other.0 & 0x60))
     }
 
+    fn enclosed(_: Header, _: &[u8]) -> Option<Result<(Header, &[u8]), PayloadDiscard>> {
+        None
+    }
+
     fn is_unit(kind: u8) -> bool {
         (1..24).contains(&kind)
     }

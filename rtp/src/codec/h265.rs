@@ -74,13 +74,24 @@ impl Format for H265 {
         Header((one.0 | other.0) & 0x8000 | lowest(0x01f8) | lowest(0x0007))
     }
 
+    fn enclosed(header: Header, rest: &[u8]) -> Option<Result<(Header, &[u8]), PayloadDiscard>> {
+        (Self::kind(header) == PACI).then(|| {
+            // RFC 7798, Section 4.4.4: A, cType, PHSsize, F0 to F2 and Y. What the extensions say is not needed.
+            let (fields, rest) = rest.split_first_chunk().ok_or(PayloadDiscard::Truncated)?;
+            let fields = u16::from_be_bytes(*fields);
+            let rest = rest.get(usize::from(fields >> 4 & 0x1f)..).ok_or(PayloadDiscard::Truncated)?;
+            Ok((Header(fields & 0xfe00 | header.0 & 0x01ff), rest))
+        })
+    }
+
     fn is_unit(kind: u8) -> bool {
         // RFC 7798, Section 4.4: AP, FU and PACI take three of the unspecified types.
-        !matches!(kind, 48..=50)
+        !matches!(kind, 48..=PACI)
     }
 
     fn refuse(_kind: u8) -> Result<(), PayloadDiscard> {
-        Err(PayloadDiscard::Unsupported)
+        // RFC 7798, Section 4.4.4: a PACI is not in another.
+        Err(PayloadDiscard::Malformed)
     }
 
     fn role(kind: u8) -> Role {
@@ -194,3 +205,5 @@ const VPS: u8 = 32;
 const SPS: u8 = 33;
 const PPS: u8 = 34;
 const DELIMITER: u8 = 35;
+/// Payload content information: a payload behind what helps to forward it.
+const PACI: u8 = 50;

@@ -48,6 +48,8 @@ pub(super) trait Format: Debug + Clone + Default {
     fn with_kind(header: Header, kind: u8) -> Header;
     /// The header of two units together, but for its type.
     fn merged(one: Header, other: Header) -> Header;
+    /// What a payload of one of the three forms is enclosed in, if it is: gives its own header and what follows that.
+    fn enclosed(header: Header, rest: &[u8]) -> Option<Result<(Header, &[u8]), PayloadDiscard>>;
     /// Whether a unit of this type is the codec's own, not of the payload format.
     fn is_unit(kind: u8) -> bool;
     /// What becomes of a payload of a type that is neither a unit's nor one of the three forms.
@@ -121,6 +123,8 @@ impl<'a> Units<'a> {
 
 fn parse<F: Format>(payload: &[u8]) -> Result<Payload<'_>, PayloadDiscard> {
     let (header, rest) = split_header::<F>(payload).ok_or(PayloadDiscard::Truncated)?;
+    let enclosed = F::enclosed(header, rest).transpose()?;
+    let (header, rest) = enclosed.unwrap_or((header, rest));
     let kind = F::kind(header);
     if kind == F::AGGREGATION {
         let units = Units { rest, aggregated: true };
@@ -143,6 +147,10 @@ fn parse<F: Format>(payload: &[u8]) -> Result<Payload<'_>, PayloadDiscard> {
         }
         let header = F::with_kind(header, kind);
         return Ok(Payload::Fragment { header, start: flags & START != 0, end: flags & END != 0, body });
+    }
+    if F::is_unit(kind) && enclosed.is_some() {
+        // Its header does not stand before it, as in a fragment: it is all parts in one.
+        return Ok(Payload::Fragment { header, start: true, end: true, body: rest });
     }
     if F::is_unit(kind) {
         return Ok(Payload::Units(Units { rest: payload, aggregated: false }));
