@@ -253,6 +253,9 @@ fn a_payload_alone_says_whether_a_frame_may_begin_with_it() {
     {
         assert!(!told(later).starts_frame, "{later:?}");
     }
+    // Of a slice in partitions it is the first, A, that tells.
+    assert!(told(&[0x42, 0x80]).starts_frame && !told(&[0x42, 0x40]).starts_frame);
+    assert!(!told(&[0x43, 0x80]).starts_frame);
     // Every part of an IDR picture tells; of the sets, the sequence's.
     for key in
         [&[0x7c, 0x85, 0x80][..], &[0x7c, 0x05, 0x80], &[0x7c, 0x45], &[0x65], &[0x67], &[0x78, 0, 1, 0x67]]

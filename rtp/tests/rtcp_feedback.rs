@@ -168,6 +168,18 @@ fn a_report_with_too_few_chunks_or_deltas_is_refused() {
     assert_eq!(statuses(4, &[0b0_10_0000000000100, 0], &[0; 4]), None);
 }
 
+/// The deltas' unit is 250 microseconds, the reference time's 64 ms.
+#[test]
+fn arrival_times_are_in_quarters_of_a_millisecond_and_wrap() {
+    let time = |micros| ArrivalTime::since_epoch(Duration::from_micros(micros));
+    assert_eq!(time(64_000), ArrivalTime(256));
+    assert_eq!((time(249), time(250), time(1_000_999)), (ArrivalTime(0), ArrivalTime(1), ArrivalTime(4003)));
+    assert_eq!(time((1 << 32) * 250 + 500), ArrivalTime(2), "after 12.4 days");
+    assert_eq!(time(500).since(ArrivalTime(u32::MAX)), Some(Duration::from_micros(750)));
+    assert_eq!(ArrivalTime(u32::MAX).since(time(500)), None);
+    assert_eq!(ArrivalTime(u32::MAX).distance(time(500)), -3);
+}
+
 #[test]
 fn golden_transport_feedback() {
     let mut out = Vec::new();

@@ -2,9 +2,10 @@
 //! RTCP at its limits: what does not fit is left out, and what is written can be read.
 
 use duologue_rtp::rtcp::{
-    App, ArrivalTime, Bye, Compound, CongestionControlFeedbackWriter, Discard, LayerId, Lrr, LrrEntry, Nack,
-    NtpShort, NtpTime, Packet, PacketStatus, ReportBlock, Rpsi, Sdes, SdesItem, SdesItemType, SenderInfo,
-    Sli, SliEntry, Source, Tmmbn, TransportFeedback, TransportFeedbackHeader, Xr, XrBlock, packets,
+    App, ArrivalTime, ArrivalTimeOffset, Bye, Compound, CongestionControlFeedbackWriter, Discard, DlrrEntry,
+    Fir, FirEntry, LayerId, Lrr, LrrEntry, Nack, NtpShort, NtpTime, Packet, PacketMetric, PacketStatus, Remb,
+    ReportBlock, Rpsi, Sdes, SdesItem, SdesItemType, SenderInfo, Sli, SliEntry, Source, Tmmbn,
+    TransportFeedback, TransportFeedbackHeader, Xr, XrBlock, packets,
 };
 use duologue_rtp::{PayloadType, SequenceNumber, Ssrc};
 
@@ -203,6 +204,71 @@ fn a_report_that_is_just_full_has_no_empty_one_behind_it() {
             assert!(compound.source(&source, &mut (0..count).map(block)));
             assert_eq!(compound.finish(), out.len());
             assert_eq!(packets(&out).count(), reports + 1, "{count} blocks");
+        }
+    }
+}
+
+/// Packets are appended: what stands before them takes none of their room.
+#[test]
+fn what_is_in_the_buffer_already_changes_nothing() {
+    let header = TransportFeedbackHeader { sender: Ssrc(1), media: Ssrc(2), feedback_count: 3 };
+    let arrivals =
+        (0..200_u16).map(|number| (SequenceNumber(number * 3), ArrivalTime(u32::from(number) * 200)));
+    let metric = PacketMetric { ecn: 1, arrival: ArrivalTimeOffset::UNAVAILABLE };
+    let writers: [&dyn Fn(&mut Vec<u8>, usize); 9] = [
+        &|out, most| {
+            TransportFeedback::write(out, header, SequenceNumber(0), arrivals.clone(), most).unwrap();
+        },
+        &|out, most| {
+            let mut lost = (0..200).step_by(20).map(SequenceNumber).peekable();
+            Nack::write(out, Ssrc(1), Ssrc(2), &mut lost, most);
+        },
+        &|out, most| {
+            Remb::write(out, Ssrc(1), 1 << 20, (0..100).map(Ssrc), most);
+        },
+        &|out, most| {
+            let entries = (0..100).map(|ssrc| FirEntry { ssrc: Ssrc(ssrc), sequence: 9 });
+            Fir::write(out, Ssrc(1), entries, most);
+        },
+        &|out, most| {
+            let mut writer = CongestionControlFeedbackWriter::begin(out, Ssrc(1), most).unwrap();
+            for ssrc in 0..9 {
+                writer.stream(Ssrc(ssrc), SequenceNumber(7), std::iter::repeat_n(Some(metric), 17));
+            }
+            writer.finish(NtpShort(5));
+        },
+        &|out, most| {
+            let entry =
+                |ssrc| DlrrEntry { ssrc: Ssrc(ssrc), last_rr: NtpShort(1), delay_since_last_rr: NtpShort(2) };
+            Xr::write_dlrr(out, Ssrc(1), (0..100).map(entry), most);
+        },
+        &|out, _| {
+            let cname = SdesItem { item_type: SdesItemType::CNAME, value: b"name" };
+            Sdes::write(out, (0..40).map(|ssrc| (Ssrc(ssrc), [cname, cname])));
+        },
+        &|out, _| {
+            let block = |content| XrBlock::Unknown { block_type: 9, type_specific: 1, content };
+            Xr::write(out, Ssrc(1), [block(&[1; 7]), block(&[2; 8])]);
+        },
+        &|out, most| {
+            let mut compound = Compound::full(out, most);
+            let source = Source { ssrc: Ssrc(1), info: None, cname: b"name" };
+            assert!(compound.source(&source, &mut std::iter::empty()));
+            compound.packet(|out, room| Remb::write(out, Ssrc(1), 5, (0..100).map(Ssrc), room)).unwrap();
+            assert!(compound.finish() <= most);
+        },
+    ];
+    for (index, write) in writers.iter().enumerate() {
+        for most in [60, 61, 62, 63, 64, 99, 300] {
+            let mut alone = Vec::new();
+            write(&mut alone, most);
+            assert!(!alone.is_empty() && packets(&alone).all(|packet| packet.is_ok()), "{index}");
+            for before in [1, 4, 50, 1000] {
+                let mut behind = vec![7; before];
+                write(&mut behind, most);
+                assert!(behind[..before].iter().all(|byte| *byte == 7));
+                assert_eq!(behind[before..], alone, "{index}, {most} bytes");
+            }
         }
     }
 }
