@@ -37,6 +37,7 @@ fn inbound(now: Instant, connection: &PeerConnection) -> impl Iterator<Item = Va
         let codec = codecs.find(|codec| codec.payload_type.get() == one.payload_type.get());
         json!({
             "type": "inbound-rtp",
+            "trackIdentifier": one.track_identifier,
             "kind": kind(one.kind),
             "mid": one.mid,
             "rid": one.rid,
@@ -48,6 +49,7 @@ fn inbound(now: Instant, connection: &PeerConnection) -> impl Iterator<Item = Va
             "packetsLost": one.packets_lost,
             "jitter": one.jitter,
             "framesReceived": one.frames_received,
+            "keyFramesReceived": one.key_frames_received,
             "nackCount": one.nack_count,
             "pliCount": one.pli_count,
             "firCount": one.fir_count,

@@ -19,6 +19,8 @@ pub struct InboundRtpStats<'a> {
     pub receiver: ReceiverId,
     /// The transceiver that receives it.
     pub transceiver: TransceiverId,
+    /// The identification of the receiver's track: the peer's word for it, or one of ours.
+    pub track_identifier: &'a str,
     /// What it carries.
     pub kind: TrackKind,
     /// The identification of the transceiver's section.
@@ -51,6 +53,8 @@ pub struct InboundRtpStats<'a> {
     pub last_packet_received_timestamp: Instant,
     /// Whole frames; none are counted unless [`set_frames`](PeerConnection::set_frames) asks for them.
     pub frames_received: u64,
+    /// Key frames among them, of pictures. The W3C counts only those that were decoded.
+    pub key_frames_received: u64,
     /// NACK packets sent.
     pub nack_count: u64,
     /// Picture loss indications sent.
@@ -95,6 +99,7 @@ impl PeerConnection {
             Some(InboundRtpStats {
                 receiver: one.receiver,
                 transceiver: link.transceiver,
+                track_identifier: self.transceiver(link.transceiver)?.receiver_track(),
                 kind: kind_of(one.codec),
                 mid: link.section.mid.as_deref(),
                 rid: self.media.session.rid(one.receiver),
@@ -110,6 +115,7 @@ impl PeerConnection {
                 packets_received_with_ce: one.congestion_marks,
                 last_packet_received_timestamp: one.last_arrival,
                 frames_received: one.frames,
+                key_frames_received: if one.codec.is_video() { one.key_frames } else { 0 },
                 nack_count: one.nacks,
                 pli_count: one.plis,
                 fir_count: one.firs,

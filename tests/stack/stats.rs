@@ -68,7 +68,13 @@ fn counters(peer: &PeerConnection) -> Vec<u64> {
     }
     for one in peer.inbound_rtp() {
         all.extend([one.packets_received, one.bytes_received, one.header_bytes_received]);
-        all.extend([one.frames_received, one.nack_count, one.pli_count, one.fir_count]);
+        all.extend([
+            one.frames_received,
+            one.key_frames_received,
+            one.nack_count,
+            one.pli_count,
+            one.fir_count,
+        ]);
         all.extend([one.retransmitted_packets_received, one.retransmitted_bytes_received]);
     }
     for one in peer.remote_inbound_rtp() {
@@ -277,6 +283,8 @@ fn without_loss_every_packet_byte_and_frame_sent_is_received_and_reported() {
         assert_eq!((got.mid.map(str::to_owned), got.rid, got.ssrc), (mid, None, ssrc));
         assert_eq!((got.packets_received, got.bytes_received, got.header_bytes_received), of_payload);
         assert_eq!((got.packets_lost, got.frames_received), (0, frames));
+        let (track, key_frames) = if kind == TrackKind::Audio { ("sound", 0) } else { ("picture", 5) };
+        assert_eq!((got.track_identifier, got.key_frames_received), (track, key_frames));
         assert_eq!((got.nack_count, got.retransmitted_packets_received), (0, 0));
         assert!(near(got.jitter, jitter, 1e-4) && got.jitter < 0.001, "{got:?}");
         assert!(now > got.last_packet_received_timestamp);
