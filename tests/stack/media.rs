@@ -178,6 +178,21 @@ fn video_is_added_to_a_data_call_and_taken_away_while_messages_flow() {
 }
 
 #[test]
+fn frames_may_be_asked_for_before_anything_is_negotiated() {
+    let mut call = Call::new(&Setup::new(10));
+    let ours = call.peer(ALICE).connection.add_track(TrackKind::Video, "ours", &[]).unwrap();
+    call.peer(ALICE).connection.set_frames(ours, Some(JitterConfig::default()));
+    let theirs = call.peer(BOB).connection.add_track(TrackKind::Video, "theirs", &[]).unwrap();
+    call.negotiate();
+    assert!(call.run(30, Call::is_connected));
+    send_video(&mut call, BOB, theirs, 0..10);
+    call.wait(1);
+    let alice = call.peer(ALICE);
+    assert_eq!(alice.frames.len(), 10);
+    assert!(alice.packets.len() > 20, "packets are handed out beside them");
+}
+
+#[test]
 fn three_layers_of_simulcast_arrive_as_three_receivers_with_their_rids() {
     let mut call = Call::new(&Setup::new(6));
     let rids = ["q", "h", "f"];
