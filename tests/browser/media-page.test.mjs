@@ -113,7 +113,7 @@ test('switches layers, and what is lost on purpose is seen by both sides', async
   await page.getByRole('combobox', { name: 'Video' }).selectOption('VP9');
   await page.getByRole('combobox', { name: 'Layers' }).selectOption('3');
   await begin();
-  for (const [layer, height] of [['h', 270], ['f', 540], ['q', 135]]) {
+  for (const [layer, height] of [['h', 270], ['f', 540], ['q', 136]]) {
     await page.getByRole('combobox', { name: 'Layer', exact: true }).selectOption(layer);
     await pictures('#screen', height);
   }
