@@ -276,10 +276,13 @@ impl PeerConnection {
         self.media.links.values().find(has).map(|link| link.transceiver)
     }
 
-    /// Sends an RTP packet: its payload type, payload, numbers and extensions are the caller's.
+    /// Sends an RTP packet: its payload type, payload, numbers and extensions are the caller's. What is forwarded from another
+    /// connection gets its numbers from a [`Forwarder`](rtp::stream::Forwarder); whole frames are for
+    /// [`send_frame`](Self::send_frame).
     ///
     /// # Errors
-    /// It cannot be sent; it is handed back.
+    /// It cannot be sent; it is handed back. [`SendErrorKind`](crate::SendErrorKind) says why: before the peer is verified, for
+    /// instance, or while the encoding is paused, nothing is.
     pub fn send_rtp(
         &mut self,
         now: Instant,
@@ -290,10 +293,14 @@ impl PeerConnection {
         self.media.session.send_rtp(now, sender, packet)
     }
 
-    /// Sends a frame, cut into packets as its codec has it.
+    /// Sends a frame, cut into packets as its codec has it: a picture, or a packet of sound.
+    ///
+    /// The payload type is one of the transceiver's [`send_codecs`](crate::Transceiver::send_codecs), of which
+    /// [`codec_of`] tells what a frame is made of; the timestamp counts that codec's clock.
     ///
     /// # Errors
-    /// It cannot be sent; it is handed back.
+    /// It cannot be sent, for the same reasons as a packet or because it is not what its codec makes; it is handed back, and
+    /// nothing of it leaves.
     pub fn send_frame(
         &mut self,
         now: Instant,
@@ -305,7 +312,8 @@ impl PeerConnection {
     }
 
     /// Whether what a transceiver receives becomes frames too, which [`recv_frame`](Self::recv_frame) hands out. Default
-    /// not: packets are handed through by [`handle_datagram`](Self::handle_datagram), as a media server wants them.
+    /// not: packets are handed through by [`handle_datagram`](Self::handle_datagram), as a media server wants them, and go on
+    /// being handed through beside frames. It may be asked for at any time, before anything is negotiated too.
     pub fn set_frames(&mut self, transceiver: TransceiverId, frames: Option<JitterConfig>) {
         let id = self.media.section_of(transceiver);
         if let Some(link) = self.media.links.get_mut(&id) {
@@ -314,12 +322,15 @@ impl PeerConnection {
         self.media.session.set_frames(id, frames);
     }
 
-    /// The next received frame.
+    /// The next received frame, of whichever encoding: those of one come in order, with what is lost left out and told by
+    /// the next one's `after_gap`. Few are kept: the oldest is dropped when nobody takes them.
+    /// [`Event::FramesReadable`] tells that there are some.
     pub fn recv_frame(&mut self) -> Option<Frame> {
         self.media.session.recv_frame()
     }
 
-    /// Asks the peer for a key frame of a received encoding.
+    /// Asks the peer for a key frame of a received encoding: at its start, when layers are switched, when a picture cannot be
+    /// decoded. To ask again before it has come does no harm: requests leave in moderation.
     pub fn request_key_frame(&mut self, now: Instant, receiver: ReceiverId) {
         let now = self.advance(now);
         self.media.session.request_key_frame(now, receiver);

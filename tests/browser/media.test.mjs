@@ -128,7 +128,9 @@ for (const [returns, calls] of Object.entries(CALLS)) {
           const left = sent.slice(settled, first + received.length).filter((frame) => !received.includes(frame));
           // Sound that a loaded machine loses is not asked for again.
           assert.ok(left.length <= (kind === 'audio' ? 1 : 0), `${left.length} frames of ${kind} are missing`);
-          if (kind === 'video') assert.deepEqual(places, places.toSorted((a, b) => a - b), 'in order');
+          // Chromium tells frames as they become whole: one that was repaired comes behind those that followed it.
+          const { nackCount } = outcomes[i].stopped.inbound.video;
+          if (kind === 'video' && nackCount === 0) assert.deepEqual(places, places.toSorted((a, b) => a - b), 'in order');
           t.diagnostic(`${kind}: ${received.length} of ${sent.length} frames`);
         }
       });
