@@ -19,7 +19,8 @@ pub struct InboundRtpStats<'a> {
     pub receiver: ReceiverId,
     /// The transceiver that receives it.
     pub transceiver: TransceiverId,
-    /// The identification of the receiver's track: the peer's word for it, or one of ours.
+    /// The identification of the receiver's track, which is ours: see
+    /// [`receiver_track`](crate::Transceiver::receiver_track).
     pub track_identifier: &'a str,
     /// What it carries.
     pub kind: TrackKind,
