@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::type_complexity, reason = "tests")]
 //! RTCP at its limits: what does not fit is left out, and what is written can be read.
 
 use duologue_rtp::rtcp::{
