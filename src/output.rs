@@ -136,6 +136,9 @@ impl PeerConnection {
             self.pump();
             return last.map(|ice::Transmit { path, len, .. }| single(path, len));
         }
+        if self.nothing_to_send(now) {
+            return None;
+        }
         let transmit = match self.quiet_path(now) {
             Some(path) => self.write_media(now, path, max_datagrams, out),
             None => {

@@ -43,6 +43,14 @@ impl PeerConnection {
         deadline.is_none_or(|deadline| deadline > now).then_some(path)
     }
 
+    /// Whether no layer has anything to send, as far as that is known without asking them.
+    pub(crate) fn nothing_to_send(&self, now: Instant) -> bool {
+        let is_quiet = |sending: Sending| sending.deadline.is_none_or(|deadline| deadline > now);
+        self.phase == Phase::Running
+            && self.quiet.sending.is_some_and(is_quiet)
+            && self.media.session.nothing_to_send(now)
+    }
+
     /// When the layers beside media want to be woken, if that is known.
     pub(crate) fn quiet_deadline(&self) -> Option<Option<Instant>> {
         let Sending { deadline, .. } = self.quiet.sending?;

@@ -165,8 +165,7 @@ impl Session {
     pub fn poll_transmit(&mut self, now: Instant, max_len: usize, out: &mut Vec<u8>) -> Option<usize> {
         let now = self.advance(now);
         self.keys.as_ref()?;
-        let quiet = self.quiet_until.is_some_and(|until| until.is_none_or(|until| until > now));
-        if !quiet {
+        if !self.is_quiet(now) {
             self.poll_streams(now);
             if max_len >= self.mtu {
                 if let Some(len) = self.write_control(now, out) {
@@ -176,6 +175,17 @@ impl Session {
             }
         }
         self.write_packet(now, max_len, out)
+    }
+
+    /// Whether [`poll_transmit`](Self::poll_transmit) has nothing to append, as far as that is known without looking.
+    #[must_use]
+    pub fn nothing_to_send(&self, now: Instant) -> bool {
+        !self.has_queued() && self.is_quiet(now)
+    }
+
+    /// Whether it is known that there is no RTCP to send.
+    fn is_quiet(&self, now: Instant) -> bool {
+        self.quiet_until.is_some_and(|until| until.is_none_or(|until| until > now))
     }
 
     /// Whether packets wait to be polled; RTCP apart.
