@@ -78,6 +78,8 @@ fn section(kind: u8) -> Section {
     format.feedback.nack = true;
     format.feedback.pli = kind & 2 == 0;
     format.feedback.fir = true;
+    format.feedback.transport_wide = kind & 16 == 0;
+    format.feedback.congestion_control = kind & 32 == 0;
     let opus =
         Format::new(PayloadType::from_low_bits(111), Codec::Opus, NonZeroU32::MIN.saturating_add(47_999));
     section.send = vec![format, opus];
