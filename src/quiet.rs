@@ -45,9 +45,8 @@ impl PeerConnection {
 
     /// Whether no layer has anything to send, as far as that is known without asking them.
     pub(crate) fn nothing_to_send(&self, now: Instant) -> bool {
-        let is_quiet = |sending: Sending| sending.deadline.is_none_or(|deadline| deadline > now);
         self.phase == Phase::Running
-            && self.quiet.sending.is_some_and(is_quiet)
+            && self.quiet_path(now).is_some()
             && self.media.session.nothing_to_send(now)
     }
 
